@@ -1,0 +1,1 @@
+"""Everything that touches Postgres: the schema, the connection, the embedded server."""

@@ -1,0 +1,92 @@
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gadwatch_service.store.tables.base import Base
+
+
+class Endpoint(Base):
+    """Where alerts go. Small, shared; its address and secrets are encrypted at rest."""
+
+    __tablename__ = "endpoints"
+
+    endpoint_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    address: Mapped[bytes] = mapped_column(LargeBinary)
+    """The URL (or e-mail address), encrypted: a Slack URL is itself a secret."""
+    address_hint: Mapped[str] = mapped_column(Text)
+    """What may be shown of it: scheme and host."""
+    secrets: Mapped[bytes | None] = mapped_column(LargeBinary)
+    filters: Mapped[dict[str, Any]]
+    """``{projects, runs, severities, kinds}``; an absent key lets everything through."""
+    policy: Mapped[dict[str, Any]]
+    """``{send_resolved, group_wait_s, repeat_interval_s, quiet_hours, max_per_minute, lang}``"""
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(Text)
+    disabled_reason: Mapped[str | None] = mapped_column(Text)
+    consecutive_failures: Mapped[int] = mapped_column(Integer)
+    paused_until: Mapped[datetime | None]
+    """The circuit breaker: nothing is sent before this moment."""
+
+
+class Silence(Base):
+    """Findings that match are not alerted until it ends. Small, shared."""
+
+    __tablename__ = "silences"
+
+    silence_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    project: Mapped[str | None] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(Text)
+    rule: Mapped[str | None] = mapped_column(Text)
+    comment: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+
+class Delivery(Base):
+    """The outbox: one message to one endpoint, written with the change that caused it."""
+
+    __tablename__ = "deliveries"
+
+    run_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    """The stable ``webhook-id``: the same at every attempt."""
+    endpoint_id: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    """Why it was decided to send: ``first``, ``worse``, ``resolved``, ``verdict_ready``, …"""
+    payload: Mapped[dict[str, Any]]
+    """The message before an adapter shapes it."""
+    state: Mapped[str] = mapped_column(Text)
+    """``pending``, ``delivered`` or ``dead``."""
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    """When it is to be sent next; NULL once it is delivered or dead."""
+    leased_until: Mapped[datetime | None]
+    leased_by: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(BigInteger)
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(None, "due_at", postgresql_where="due_at IS NOT NULL"),
+        Index(None, "created_at", "run_id"),
+    )
+
+
+class DeliveryAttempt(Base):
+    """What happened at one sending of a delivery."""
+
+    __tablename__ = "delivery_attempts"
+
+    run_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime]
+    ok: Mapped[bool] = mapped_column(Boolean)
+    status: Mapped[int | None] = mapped_column(Integer)
+    duration_ms: Mapped[int] = mapped_column(Integer)
+    detail: Mapped[str] = mapped_column(Text)
+    """The shortened reply or error, secrets redacted."""
