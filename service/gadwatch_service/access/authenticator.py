@@ -1,0 +1,130 @@
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_service.access import repository
+from gadwatch_service.access.attempts import Attempts
+from gadwatch_service.access.credentials import Credential
+from gadwatch_service.access.errors import TooManyAttempts, Unauthenticated
+from gadwatch_service.access.identity import SCOPES, Identity
+from gadwatch_service.access.secrets import digest
+from gadwatch_service.settings import Settings
+from gadwatch_service.store.tables import Token
+
+OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+"""Opens a database session of its own transaction, committed at the end."""
+
+_USE_GRAIN: Final = timedelta(minutes=5)
+"""``last_used_at`` is exact to this: a write for every request would cost more than it tells."""
+
+_CACHED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    identity: Identity
+    until: float
+
+
+class Authenticator:
+    """Turns credentials into identities.
+
+    A token found valid is believed for ``token_cache_seconds``, so that pushing steps costs no
+    query more. Wrong ones are never cached: they are counted against their address instead.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_session: OpenSession,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.failures = 0
+        """Wrong credentials since the start."""
+        self._keep = settings.token_cache_seconds
+        self._open_session = open_session
+        self._now = now
+        self._monotonic = monotonic
+        self._attempts = Attempts(settings.failed_logins_per_minute)
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+
+    async def identify(self, credential: Credential, address: str) -> Identity:
+        """Who presents ``credential``.
+
+        Raises :class:`Unauthenticated` when nobody does, :class:`TooManyAttempts` when
+        ``address`` has sent too many wrong ones.
+        """
+        key = digest(credential.secret, _purpose(credential))
+        known = self._known.get(key)
+        moment = self._monotonic()
+        if known is not None and known.until > moment and not self._expired(known.identity):
+            return known.identity
+        self._known.pop(key, None)
+        self.refuse_if_blocked(address)
+        identity = await self._look_up(credential, key)
+        if identity is None:
+            self.note_failure(address)
+            raise Unauthenticated(
+                "The session has ended: log in again."
+                if credential.kind == "session"
+                else "The token is wrong, expired or revoked: ask for a new one."
+            )
+        self._known[key] = _Known(identity, moment + self._keep)
+        if len(self._known) > _CACHED:
+            self._known.popitem(last=False)
+        return identity
+
+    def refuse_if_blocked(self, address: str) -> None:
+        """Raise :class:`TooManyAttempts` when ``address`` has to wait."""
+        wait = self._attempts.wait_seconds(address, self._monotonic())
+        if wait > 0:
+            raise TooManyAttempts(wait)
+
+    def note_failure(self, address: str) -> None:
+        """Count a wrong credential from ``address``."""
+        self.failures += 1
+        self._attempts.failed(address, self._monotonic())
+
+    def forget(self) -> None:
+        """Check every token anew: some were revoked or changed."""
+        self._known.clear()
+
+    async def _look_up(self, credential: Credential, key: bytes) -> Identity | None:
+        now = self._now()
+        async with self._open_session() as session:
+            find = (
+                repository.find_session_token
+                if credential.kind == "session"
+                else repository.find_valid_token
+            )
+            token = await find(session, key, now)
+            if token is None:
+                return None
+            await repository.note_use(session, token.token_id, now, _USE_GRAIN)
+            return identity_of(token)
+
+    def _expired(self, identity: Identity) -> bool:
+        return identity.expires_at is not None and identity.expires_at <= self._now()
+
+
+def identity_of(token: Token) -> Identity:
+    """The identity that a stored token stands for."""
+    ends = [moment for moment in (token.expires_at, token.revoked_at) if moment is not None]
+    return Identity(
+        token_id=token.token_id,
+        name=token.name,
+        scopes=frozenset(scope for scope in SCOPES if scope in token.scopes),
+        projects=None if token.projects is None else frozenset(token.projects),
+        expires_at=min(ends, default=None),
+    )
+
+
+def _purpose(credential: Credential) -> str:
+    return "" if credential.kind == "token" else "session:"

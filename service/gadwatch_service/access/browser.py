@@ -1,0 +1,67 @@
+"""What protects a session cookie from being used by other sites' pages."""
+
+import hmac
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from gadwatch_service.access.credentials import SESSION_COOKIE
+from gadwatch_service.access.errors import Forbidden
+from gadwatch_service.access.secrets import csrf_token_of
+
+CSRF_FIELD: Final = "csrf_token"
+CSRF_HEADER: Final = "x-csrf-token"
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def csrf_token(request: Request) -> str:
+    """The form token, or an empty text without a session.
+
+    Every form carries it in the field ``csrf_token``; scripts send it as ``X-CSRF-Token``.
+    """
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    return csrf_token_of(cookie) if cookie else ""
+
+
+async def check_same_site(request: Request, cookie: str) -> None:
+    """Refuse a changing request that uses a session's cookie but comes from another site.
+
+    Two independent proofs are asked for: what the browser says of the request's origin, and the
+    form token, which only our own pages know.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    check_origin(request)
+    sent = request.headers.get(CSRF_HEADER)
+    if sent is None and request.headers.get("content-type", "").startswith(_FORMS):
+        value = (await request.form()).get(CSRF_FIELD)
+        sent = value if isinstance(value, str) else None
+    if sent is None or not hmac.compare_digest(sent.encode(), csrf_token_of(cookie).encode()):
+        raise Forbidden("The form is out of date: reload the page and send it again.")
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a request that the browser says comes from another site, or about which it is silent.
+
+    Raises :class:`Forbidden`.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None and site not in {"same-origin", "none"}:
+        raise Forbidden("This request comes from another site.")
+    if origin is not None and urlsplit(origin).netloc not in _own_names(request):
+        raise Forbidden("This request comes from another site.")
+    if site is None and origin is None:
+        raise Forbidden("A browser's request must name its origin.")
+
+
+def _own_names(request: Request) -> set[str]:
+    """Host and port as the request names them, and as people do behind a proxy."""
+    public_url = request.app.state.settings.public_url
+    names = {request.headers.get("host", "")}
+    if public_url:
+        names.add(urlsplit(public_url).netloc)
+    return names

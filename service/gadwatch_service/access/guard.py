@@ -1,0 +1,75 @@
+from collections.abc import Iterable
+from typing import Final, cast
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from gadwatch_service.access.authenticator import Authenticator
+from gadwatch_service.access.browser import check_same_site
+from gadwatch_service.access.credentials import credential_of
+from gadwatch_service.access.errors import Forbidden, LoginRequired, Unauthenticated
+from gadwatch_service.access.identity import Identity, Scope
+
+
+class Guard:
+    """A dependency that lets through only identities holding one of ``scopes``."""
+
+    def __init__(self, scopes: Iterable[Scope]) -> None:
+        self.scopes: Final = tuple(scopes)
+
+    async def __call__(self, request: Request) -> Identity:
+        """Find out who asks; raises a 401, 403, 429 or, for people, a redirect to the login."""
+        identity = await _identify(request)
+        if not any(identity.may(scope) for scope in self.scopes):
+            wanted = " or ".join(self.scopes)
+            raise Forbidden(
+                f"The token {identity.name!r} lacks the scope {wanted}: use one that has it."
+            )
+        return identity
+
+
+def requires(*scopes: Scope) -> Guard:
+    """The guard of a route or router: ``Depends(requires("read"))``; any one scope suffices."""
+    return Guard(scopes)
+
+
+def current_identity(request: Request) -> Identity:
+    """Who makes a guarded request."""
+    return cast("Identity", request.state.identity)
+
+
+async def _identify(request: Request) -> Identity:
+    known: Identity | None = getattr(request.state, "identity", None)
+    if known is not None:
+        return known
+    credential = credential_of(request)
+    if credential is None:
+        if _is_a_person_opening_a_page(request):
+            raise LoginRequired(login_path(request))
+        raise Unauthenticated("Send a token: `Authorization: Bearer gw_…`.")
+    authenticator: Authenticator = request.app.state.authenticator
+    try:
+        identity = await authenticator.identify(credential, address_of(request))
+    except Unauthenticated:
+        if credential.kind == "session" and _is_a_person_opening_a_page(request):
+            raise LoginRequired(login_path(request)) from None
+        raise
+    if credential.kind == "session":
+        await check_same_site(request, credential.secret)
+    request.state.identity = identity
+    return identity
+
+
+def address_of(request: Request) -> str:
+    """The address that attempts are counted against."""
+    return request.client.host if request.client else "unknown"
+
+
+def login_path(request: Request) -> str:
+    """The login page that leads back to what was asked for."""
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"/login?next={quote(target, safe='')}"
+
+
+def _is_a_person_opening_a_page(request: Request) -> bool:
+    return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
