@@ -2,9 +2,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Gives the present moment, time-zone aware; injected so that tests own the time."""
+"""Gives the present moment, time-zone aware; tests pass a frozen one."""
 
 
-def now() -> datetime:
-    """The wall clock, in UTC."""
+def utc_now() -> datetime:
+    """The real clock."""
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gadwatch_service.store.tables.base import Base
@@ -71,7 +71,7 @@ class Delivery(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index(None, "due_at", postgresql_where="due_at IS NOT NULL"),
+        Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index(None, "created_at", "run_id"),
     )
 

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, Index, Text
+from sqlalchemy import BigInteger, Double, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gadwatch_service.store.tables.base import Base
@@ -33,7 +33,7 @@ class Finding(Base):
 
     __table_args__ = (
         Index(None, "changed_at", "run_id"),
-        Index("ix_findings_open", "run_id", postgresql_where="state <> 'resolved'"),
+        Index("ix_findings_open", "run_id", postgresql_where=text("state <> 'resolved'")),
     )
 
 

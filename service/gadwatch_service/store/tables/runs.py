@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -61,7 +61,10 @@ class RunState(Base):
     __tablename__ = "run_states"
     # Room for updates on the same page: this row changes with every batch.
     __table_args__ = (
-        Index(None, "stall_due_at", postgresql_where="stall_due_at IS NOT NULL"),
+        Index(None, "stall_due_at", postgresql_where=text("stall_due_at IS NOT NULL")),
+        Index(
+            "ix_run_states_work", "run_id", postgresql_where=text("seal_wanted OR replay_wanted")
+        ),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -78,6 +81,10 @@ class RunState(Base):
     engine_state: Mapped[bytes | None] = mapped_column(LargeBinary)
     replay_wanted: Mapped[bool]
     """Steps came late or rules changed: the state must be derived anew from the store."""
+    seal_wanted: Mapped[bool]
+    """Enough steps have gathered in the tail to be sealed into blocks."""
+    tail_rows: Mapped[int] = mapped_column(BigInteger)
+    """How many steps of the run are in the tail, all attempts together."""
     first_step: Mapped[int | None] = mapped_column(BigInteger)
     last_step: Mapped[int | None] = mapped_column(BigInteger)
     steps: Mapped[int] = mapped_column(BigInteger)
@@ -86,7 +93,9 @@ class RunState(Base):
     last_seen_at: Mapped[datetime | None]
     """When the service last heard of the run (its own clock)."""
     stall_due_at: Mapped[datetime | None]
-    """When silence becomes a finding; NULL once the run has ended."""
+    """When to look whether silence has become a finding; NULL once the run has ended.
+
+    Moved on by the one who looks, not by every step, so that steps touch no index."""
     health: Mapped[str] = mapped_column(Text)
     verdict: Mapped[str] = mapped_column(Text)
     verdict_since: Mapped[int | None] = mapped_column(BigInteger)
@@ -102,14 +111,17 @@ class RunState(Base):
 
 
 class Attempt(Base):
-    """One process' contribution to a run: a resumed run that steps back opens a new one."""
+    """One way through a run: a resumed run that steps back opens a new one."""
 
     __tablename__ = "attempts"
 
     run_id: Mapped[str] = mapped_column(Text, primary_key=True)
     attempt: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    session: Mapped[str | None] = mapped_column(Text)
-    """The hook's random name for its process; NULL for other ways in."""
+    sessions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """The hook's random names for the processes that wrote it; empty for other ways in."""
     first_step: Mapped[int] = mapped_column(BigInteger)
+    last_step: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[datetime]
-    stage: Mapped[str] = mapped_column(Text)
+    stages: Mapped[list[Any]]
+    """Its stages in order: ``[{"stage": "warmup", "step": null, "at": "…"}, …]``; ``step`` is the
+    last one before the change, null at the start of the attempt."""

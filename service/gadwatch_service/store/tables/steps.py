@@ -38,7 +38,17 @@ class Block(Base):
     values: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))
     """One a step. NaN is NaN, absent is NULL."""
     count: Mapped[int] = mapped_column(SmallInteger)
+    """How many values are present; ``finite`` of them are finite."""
     finite: Mapped[int] = mapped_column(SmallInteger)
     minimum: Mapped[float | None] = mapped_column(Double)
     maximum: Mapped[float | None] = mapped_column(Double)
     total: Mapped[float | None] = mapped_column(Double)
+    """Sum of the finite values; ``total / finite`` is their mean."""
+    minimum_step: Mapped[int | None] = mapped_column(BigInteger)
+    maximum_step: Mapped[int | None] = mapped_column(BigInteger)
+    """Where the extremes stand, so that a zoomed-out chart shows them at their own step."""
+    nonfinite_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The first step with a NaN or an infinity, marked on charts."""
+
+    # 256 values stay inside their row: out of line they would cost two chunks and their index.
+    __table_args__ = ({"postgresql_with": {"toast_tuple_target": "8160"}},)
