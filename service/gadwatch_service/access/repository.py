@@ -37,6 +37,11 @@ async def get_token(session: AsyncSession, token_id: str) -> Token | None:
     return await session.get(Token, token_id)
 
 
+async def get_by_hash(session: AsyncSession, digest: bytes) -> Token | None:
+    """A token by its SHA-256, valid or not."""
+    return (await session.execute(select(Token).where(Token.hash == digest))).scalar_one_or_none()
+
+
 async def list_tokens(session: AsyncSession, after: str, limit: int) -> Sequence[Token]:
     """Tokens in the order of their public names, from the one behind ``after``."""
     statement = select(Token).where(Token.token_id > after).order_by(Token.token_id).limit(limit)
