@@ -1,0 +1,19 @@
+"""What every request passes on its way in, outermost first: log, headers, host."""
+
+from fastapi import FastAPI
+
+from gadwatch_service.middleware.headers import SecurityHeaders
+from gadwatch_service.middleware.hosts import HostGuard
+from gadwatch_service.middleware.request_log import RequestLog
+from gadwatch_service.settings import Settings
+
+
+def add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Wrap ``app``.
+
+    Each request is named, logged and counted, refused when it names a foreign host, and
+    answered with headers that confine a page.
+    """
+    app.add_middleware(HostGuard, settings=settings)
+    app.add_middleware(SecurityHeaders, https=settings.base_url.startswith("https://"))
+    app.add_middleware(RequestLog)
