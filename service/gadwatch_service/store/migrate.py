@@ -1,3 +1,4 @@
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ def upgrade(url: str) -> None:
 
 def is_current(url: str) -> bool:
     """Whether the database has the newest schema."""
-    return revision_of(url) == ScriptDirectory.from_config(_config(url)).get_current_head()
+    return revision_of(url) == head_revision()
+
+
+@cache
+def head_revision() -> str | None:
+    """The newest schema's revision."""
+    return ScriptDirectory(str(_folder())).get_current_head()
 
 
 def revision_of(url: str) -> str | None:
