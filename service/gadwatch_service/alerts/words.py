@@ -1,0 +1,71 @@
+"""The fixed words of alert texts, in each language. Sentences about findings come with them."""
+
+from typing import Final
+
+from gadwatch_service.alerts.events import Language
+
+_EN: Final = {
+    "colon": ": ",
+    "critical": "CRITICAL",
+    "warning": "WARNING",
+    "notice": "NOTICE",
+    "info": "INFO",
+    "resolved": "RESOLVED",
+    "ready": "READY for stage 2",
+    "withdrawn": "READINESS WITHDRAWN",
+    "finished": "run ended: {status}",
+    "more": "and {count} more",
+    "more_on_page": "… and {count} more, on the run's page",
+    "where": "run {name} ({run_id}) · project {project} · {stage} · step {step}",
+    "value": "{metric} = {value}",
+    "limit": "limit {limit}",
+    "since": "since step {first_step} ({since})",
+    "lasted": "steps {first_step}–{step}",
+    "first": "new",
+    "stalled": "new",
+    "worse": "became worse",
+    "repeat": "still going on",
+    "over": "over",
+    "clause": "{id}: {observed}, required {required}",
+    "diagnosis": "Diagnosis",
+    "try": "Try",
+    "open": "Open the run",
+    "open_list": "Open the list of runs",
+    "digest": "{items} changes in {runs} runs, held back because there were too many",
+    "test": "gadwatch test message",
+    "test_text": "This endpoint works: alerts of training runs will arrive here.",
+}
+
+_ZH: Final = {
+    "colon": "：",
+    "critical": "严重",
+    "warning": "警告",
+    "notice": "注意",
+    "info": "信息",
+    "resolved": "已恢复",
+    "ready": "可以进入第二阶段",
+    "withdrawn": "就绪结论已撤回",
+    "finished": "运行已结束：{status}",
+    "more": "另有 {count} 项",
+    "more_on_page": "……另有 {count} 项，见运行页面",
+    "where": "运行 {name}（{run_id}）· 项目 {project} · {stage} · 第 {step} 步",
+    "value": "{metric} = {value}",
+    "limit": "限值 {limit}",
+    "since": "自第 {first_step} 步起（{since}）",
+    "lasted": "第 {first_step}–{step} 步",
+    "first": "新出现",
+    "stalled": "新出现",
+    "worse": "加重",
+    "repeat": "仍在持续",
+    "over": "已结束",
+    "clause": "{id}：{observed}，要求 {required}",
+    "diagnosis": "诊断",
+    "try": "建议",
+    "open": "打开运行页面",
+    "open_list": "打开运行列表",
+    "digest": "{runs} 个运行共 {items} 项变化，因数量过多而合并发送",
+    "test": "gadwatch 测试消息",
+    "test_text": "此通道可用：训练运行的告警将发送到这里。",
+}
+
+WORDS: Final[dict[Language, dict[str, str]]] = {"en": _EN, "zh": _ZH}
