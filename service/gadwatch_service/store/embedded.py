@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -182,7 +181,7 @@ class EmbeddedPostgres:
     ) -> subprocess.CompletedProcess[str]:
         # The output goes to a file: a server started by pg_ctl would hold a pipe open for ever.
         with tempfile.TemporaryFile("w+") as output:
-            result = subprocess.run(
+            result = subprocess.run(  # noqa: S603 - our own programs and arguments
                 [str(self._bin / program), "-D", str(folder or self.folder), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -212,7 +211,8 @@ def _ensure_user(name: str) -> None:
     try:
         pwd.getpwnam(name)
     except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", name], check=True)  # noqa: S607 - the system's own
+        command = ["useradd", "--system", "--no-create-home", name]
+        subprocess.run(command, check=True)  # noqa: S603 - a constant, and the system's program
 
 
 def _let_pass(path: Path) -> None:

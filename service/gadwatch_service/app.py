@@ -1,0 +1,84 @@
+"""Puts the service together: what is opened at its start, its routes, its background work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from gadwatch_service import clock
+from gadwatch_service.access import login
+from gadwatch_service.access.authenticator import Authenticator
+from gadwatch_service.access.owner import ensure_owner
+from gadwatch_service.access.routes import refuse_unguarded
+from gadwatch_service.api import api
+from gadwatch_service.errors import add_error_handlers
+from gadwatch_service.heartbeat import Heartbeats
+from gadwatch_service.middleware import add_middleware
+from gadwatch_service.operation import endpoints as operation
+from gadwatch_service.settings import Settings
+from gadwatch_service.store import migrate
+from gadwatch_service.store.database import Database, add_database_error_handlers
+from gadwatch_service.store.embedded import EmbeddedPostgres
+from gadwatch_service.workers import Workers
+
+Pages = Callable[[FastAPI], None]
+"""Adds further routes, such as the dashboard's, to the application."""
+
+
+def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
+    """The whole service; it opens its database when it starts, not before.
+
+    Its parts hang on ``app.state``: ``settings``, ``now`` (the clock), ``database``,
+    ``authenticator``, ``heartbeats``.
+    """
+    app = FastAPI(
+        title="gadwatch",
+        lifespan=_lifespan,
+        # The schema is served behind a guard, by the API itself.
+        openapi_url=None,
+        description="Training-health monitor for generative adversarial distillation.",
+    )
+    app.state.settings = settings
+    app.state.now = clock.utc_now
+    app.state.heartbeats = Heartbeats()
+    app.state.authenticator = Authenticator(
+        settings, lambda: app.state.database.session(), lambda: app.state.now()
+    )
+    add_middleware(app, settings)
+    add_error_handlers(app)
+    add_database_error_handlers(app)
+    app.include_router(operation.public)
+    app.include_router(operation.guarded)
+    app.include_router(api())
+    app.include_router(login.public)
+    app.include_router(login.guarded)
+    for add in pages:
+        add(app)
+    refuse_unguarded(app.routes)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        url = await _database_url(settings, stack)
+        await asyncio.to_thread(migrate.upgrade, url)
+        database = Database(url, settings.database_pool)
+        stack.push_async_callback(database.close)
+        app.state.database = database
+        async with database.session() as session:
+            app.state.login_path = await ensure_owner(session, settings, app.state.now())
+        workers = Workers(app.state.heartbeats)
+        stack.push_async_callback(workers.stop)
+        yield
+
+
+async def _database_url(settings: Settings, stack: AsyncExitStack) -> str:
+    if settings.database_url is not None:
+        return settings.database_url
+    embedded = EmbeddedPostgres(settings.data_dir)
+    await asyncio.to_thread(embedded.start)
+    stack.push_async_callback(asyncio.to_thread, embedded.stop)
+    return embedded.url()

@@ -1,0 +1,83 @@
+"""Reading a request's body: never more of it than allowed, compressed or not."""
+
+import zlib
+from typing import Final
+
+import zstandard
+from starlette.requests import ClientDisconnect, Request
+
+from gadwatch_service.errors import BadRequest, TooLarge, UnsupportedEncoding
+from gadwatch_service.settings import Settings
+
+_ZSTD_WINDOW: Final = 2**27
+"""Largest window a zstd frame may ask for, 128 MiB: what the format's own tools decode."""
+
+
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """The decompressed body.
+
+    Raises :class:`TooLarge`, :class:`UnsupportedEncoding` or :class:`BadRequest`, each naming
+    the limit or the form that was expected.
+    """
+    raw = await _read_raw(request, settings.max_body_bytes)
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    match encoding:
+        case "identity" | "":
+            return raw
+        case "gzip" | "x-gzip":
+            return _gunzip(raw, settings.max_inflated_bytes)
+        case "zstd":
+            return _unzstd(raw, settings.max_inflated_bytes)
+    raise UnsupportedEncoding(
+        f"Content-Encoding {encoding!r} is not read here: send gzip, zstd or no compression."
+    )
+
+
+async def _read_raw(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large("max_body_bytes", limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large("max_body_bytes", limit)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise BadRequest("The connection closed before the whole body had come.") from None
+    return b"".join(chunks) if len(chunks) != 1 else chunks[0]
+
+
+def _gunzip(raw: bytes, limit: int) -> bytes:
+    decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = decoder.decompress(raw, limit + 1)
+    except zlib.error:
+        raise BadRequest("The body is not valid gzip, though Content-Encoding says so.") from None
+    if len(body) > limit:
+        raise _too_large("max_inflated_bytes", limit)
+    if not decoder.eof or decoder.unused_data:
+        raise BadRequest("The gzip body is cut short or followed by something else.")
+    return body
+
+
+def _unzstd(raw: bytes, limit: int) -> bytes:
+    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    try:
+        with decoder.stream_reader(raw) as reader:
+            body = reader.read(limit + 1)
+    except zstandard.ZstdError:
+        raise BadRequest("The body is not valid zstd, though Content-Encoding says so.") from None
+    if len(body) > limit:
+        raise _too_large("max_inflated_bytes", limit)
+    return body
+
+
+def _too_large(setting: str, limit: int) -> TooLarge:
+    return TooLarge(
+        f"The body exceeds {setting} ({limit} bytes): send fewer steps in one request.",
+        limit_name=setting,
+        limit=limit,
+    )

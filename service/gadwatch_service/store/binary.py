@@ -1,0 +1,79 @@
+"""Postgres' binary form of ``double precision[]`` and of COPY rows.
+
+Writing it directly is several times faster than through a driver's general adapters, and it is
+the only form in which 10,000 points a request stay cheap. Format: the server's ``array_send``.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import Final
+
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+_FLOAT8_OID: Final = 701
+_FLOAT8_ARRAY_OID: Final = 1022
+_HEADER: Final = Struct(">iiiii")
+_ELEMENT: Final = Struct(">id")
+_NULL: Final = b"\xff\xff\xff\xff"
+_STEP_AND_TIME: Final = Struct(">iqiqi")
+_POSTGRES_EPOCH: Final = 946_684_800
+"""2000-01-01 in unix seconds: where Postgres' timestamps begin."""
+
+COPY_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_END: Final = b"\xff\xff"
+
+
+class PackedFloats(bytes):
+    """A ``double precision[]`` in binary form, ready to be a parameter."""
+
+    __slots__ = ()
+
+
+class PackedFloatsDumper(Dumper):
+    """Hands :class:`PackedFloats` to the server as they are."""
+
+    format = Format.BINARY
+    oid = _FLOAT8_ARRAY_OID
+
+    def dump(self, obj: PackedFloats) -> Buffer:
+        """Nothing is left to do."""
+        return obj
+
+
+@lru_cache(maxsize=512)
+def _full(count: int) -> Struct:
+    return Struct(">" + "id" * count)
+
+
+def pack_floats(values: Sequence[float | None]) -> PackedFloats:
+    """``values`` as a one-dimensional array; None becomes NULL."""
+    count = len(values)
+    if not count:
+        return PackedFloats(_HEADER.pack(0, 0, _FLOAT8_OID, 0, 0)[:12])
+    if None not in values:
+        arguments: list[float | None] = [8] * (2 * count)
+        arguments[1::2] = values
+        return PackedFloats(
+            _HEADER.pack(1, 0, _FLOAT8_OID, count, 1) + _full(count).pack(*arguments)
+        )
+    pack = _ELEMENT.pack
+    elements = [_NULL if value is None else pack(8, value) for value in values]
+    return PackedFloats(_HEADER.pack(1, 1, _FLOAT8_OID, count, 1) + b"".join(elements))
+
+
+def copy_tail_rows(
+    run_id: str, attempt: int, rows: Iterable[tuple[int, float, Sequence[float | None]]]
+) -> bytes:
+    """The data of ``COPY tail (run_id, attempt, step, time, values)`` for (step, time, values)."""
+    name = run_id.encode()
+    prefix = Struct(f">hi{len(name)}siq").pack(5, len(name), name, 8, attempt)
+    parts = [COPY_START]
+    for step, time, values in rows:
+        packed = pack_floats(values)
+        moment = round((time - _POSTGRES_EPOCH) * 1_000_000)
+        parts += (prefix, _STEP_AND_TIME.pack(8, step, 8, moment, len(packed)), packed)
+    parts.append(COPY_END)
+    return b"".join(parts)

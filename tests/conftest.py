@@ -1,0 +1,105 @@
+"""Fixtures that every area may use: a real Postgres, a migrated database, the app, a process."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+
+from gadwatch_service.settings import Settings
+from gadwatch_service.store import migrate
+from gadwatch_service.store.database import Database
+from gadwatch_service.store.embedded import EmbeddedPostgres
+from tests.serving import ServedProcess, serve
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GADWATCH_ variable of the developer's shell must not decide a test."""
+    for name in os.environ:
+        if name.startswith("GADWATCH_") and name != "GADWATCH_TEST_DATA":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One server for all tests, with durability off: nobody needs its data after a crash."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        _execute(
+            server.url("postgres"),
+            "ALTER SYSTEM SET fsync = off",
+            "ALTER SYSTEM SET synchronous_commit = off",
+            "ALTER SYSTEM SET full_page_writes = off",
+            "SELECT pg_reload_conf()",
+        )
+        migrate.upgrade(server.url())
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(embedded: EmbeddedPostgres) -> str:
+    """Address of the migrated template; tests write to ``database_url``, a clone of it."""
+    return embedded.url()
+
+
+@pytest.fixture
+def database_url(embedded: EmbeddedPostgres, postgres_url: str) -> Iterator[str]:
+    """Address of a migrated, empty database of the test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = embedded.url("postgres")
+    _execute(admin, f"CREATE DATABASE {name} TEMPLATE gadwatch STRATEGY file_copy")
+    yield embedded.url(name)
+    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The pool on a migrated, empty database of the test's own."""
+    pool = Database(database_url)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of an app on the test's own database, workers off; a test may override it."""
+    return Settings(database_url=database_url, data_dir=tmp_path, run_workers=False)
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the app in this process, with the owner's token; ``client.app`` is the app."""
+    from gadwatch_service.app import create_app
+
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        token = settings.owner_token_path.read_text().strip()
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app),
+            base_url="http://127.0.0.1",
+            headers={"Authorization": f"Bearer {token}"},
+        ) as client:
+            client.app = app  # type: ignore[attr-defined]
+            yield client
+
+
+@pytest.fixture
+def service(database_url: str, tmp_path: Path) -> Iterator[ServedProcess]:
+    """A real server process on the test's own database: ``.url``, ``.token``, ``.kill()``."""
+    with serve(tmp_path / "service", database_url) as process:
+        yield process
+
+
+def _execute(url: str, *statements: str) -> None:
+    address = url.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(address, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[call-overload]

@@ -1,0 +1,6 @@
+from gadwatch_service.store import migrate
+
+
+def test_migrated_schema_equals_the_tables_of_the_code(database_url: str) -> None:
+    assert migrate.differences(database_url) == []
+    assert migrate.is_current(database_url)
