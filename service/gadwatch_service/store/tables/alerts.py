@@ -23,13 +23,15 @@ class Endpoint(Base):
     filters: Mapped[dict[str, Any]]
     """``{projects, runs, severities, kinds}``; an absent key lets everything through."""
     policy: Mapped[dict[str, Any]]
-    """``{send_resolved, group_wait_s, repeat_interval_s, quiet_hours, max_per_minute, lang}``"""
+    """How it is told; see :class:`gadwatch_service.alerts.routing.Policy`."""
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(Text)
     disabled_reason: Mapped[str | None] = mapped_column(Text)
     consecutive_failures: Mapped[int] = mapped_column(Integer)
     paused_until: Mapped[datetime | None]
     """The circuit breaker: nothing is sent before this moment."""
+    next_slot_at: Mapped[datetime | None]
+    """The rate limit's clock: when the endpoint's whole allowance is free again."""
 
 
 class Silence(Base):
@@ -61,7 +63,7 @@ class Delivery(Base):
     payload: Mapped[dict[str, Any]]
     """The message before an adapter shapes it."""
     state: Mapped[str] = mapped_column(Text)
-    """``pending``, ``delivered`` or ``dead``."""
+    """``pending``, ``delivered``, ``dead``, ``digested`` or ``cancelled``."""
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     """When it is to be sent next; NULL once it is delivered or dead."""
@@ -69,9 +71,12 @@ class Delivery(Base):
     leased_by: Mapped[str | None] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(BigInteger)
     finished_at: Mapped[datetime | None]
+    digest_id: Mapped[str | None] = mapped_column(Text)
+    """The delivery that told this one's story together with others."""
 
     __table_args__ = (
-        Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index(None, "endpoint_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index(None, "run_id", "endpoint_id", "created_at"),
         Index(None, "created_at", "run_id"),
     )
 
@@ -90,3 +95,36 @@ class DeliveryAttempt(Base):
     duration_ms: Mapped[int] = mapped_column(Integer)
     detail: Mapped[str] = mapped_column(Text)
     """The shortened reply or error, secrets redacted."""
+
+
+class Notice(Base):
+    """What an endpoint was last told of one subject (a finding, the verdict) of a run.
+
+    It lives as long as the subject goes on, so that an end finds its beginning.
+    """
+
+    __tablename__ = "notices"
+
+    run_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    endpoint_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    attempt: Mapped[int] = mapped_column(BigInteger)
+    event: Mapped[dict[str, Any]]
+    """The newest event of the subject, with its text."""
+    told: Mapped[str | None] = mapped_column(Text)
+    """The gravest severity that was told; NULL while all was kept back."""
+    told_at: Mapped[datetime | None]
+    review_at: Mapped[datetime | None]
+    """When it is decided anew: a repeat, or the end of a silence."""
+    acknowledged: Mapped[bool] = mapped_column(Boolean)
+
+    __table_args__ = (Index(None, "review_at", postgresql_where=text("review_at IS NOT NULL")),)
+
+
+class Beat(Base):
+    """When a service process was last alive, so that its absence is not taken for a run's."""
+
+    __tablename__ = "beats"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    at: Mapped[datetime]
