@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gadwatch_service import metrics
 from gadwatch_service.access import repository
 from gadwatch_service.access.attempts import Attempts
 from gadwatch_service.access.credentials import Credential
@@ -36,7 +37,9 @@ class Authenticator:
     """Turns credentials into identities.
 
     A token found valid is believed for ``token_cache_seconds``, so that pushing steps costs no
-    query more. Wrong ones are never cached: they are counted against their address instead.
+    query more. Wrong ones are never cached: they are counted against their address instead, and
+    an address with too many has to wait, except with tokens that were valid before: one broken
+    client behind a shared address must not lock out the others.
     """
 
     def __init__(
@@ -46,8 +49,6 @@ class Authenticator:
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.failures = 0
-        """Wrong credentials since the start."""
         self._keep = settings.token_cache_seconds
         self._open_session = open_session
         self._now = now
@@ -66,9 +67,10 @@ class Authenticator:
         moment = self._monotonic()
         if known is not None and known.until > moment and not self._expired(known.identity):
             return known.identity
-        self._known.pop(key, None)
-        self.refuse_if_blocked(address)
+        if known is None:
+            self.refuse_if_blocked(address)
         identity = await self._look_up(credential, key)
+        self._known.pop(key, None)
         if identity is None:
             self.note_failure(address)
             raise Unauthenticated(
@@ -89,12 +91,13 @@ class Authenticator:
 
     def note_failure(self, address: str) -> None:
         """Count a wrong credential from ``address``."""
-        self.failures += 1
+        metrics.authentication_failures.inc()
         self._attempts.failed(address, self._monotonic())
 
     def forget(self) -> None:
         """Check every token anew: some were revoked or changed."""
-        self._known.clear()
+        for key, known in self._known.items():
+            self._known[key] = _Known(known.identity, 0.0)
 
     async def _look_up(self, credential: Credential, key: bytes) -> Identity | None:
         now = self._now()

@@ -19,7 +19,6 @@ from gadwatch_service.access.schemas import (
     TokenView,
     WhoAmI,
 )
-from gadwatch_service.clock import utc_now
 from gadwatch_service.store.database import get_session
 from gadwatch_service.store.tables import Token
 
@@ -31,10 +30,12 @@ myself = APIRouter(tags=["tokens"], dependencies=[Depends(requires(*SCOPES))])
 
 
 @tokens.post("", status_code=201)
-async def create_token(wish: NewToken, database: Database, asker: Asker) -> IssuedToken:
+async def create_token(
+    wish: NewToken, request: Request, database: Database, asker: Asker
+) -> IssuedToken:
     """Make a token; the answer shows its secret this once."""
     service.refuse_limited(asker)
-    return _issued(await service.issue_token(database, wish, asker.name, utc_now()))
+    return _issued(await service.issue_token(database, wish, asker.name, request.app.state.now()))
 
 
 @tokens.get("")
@@ -57,7 +58,7 @@ async def revoke_token(
 ) -> Response:
     """End a token at once, and with it the browsers that it had logged in."""
     service.refuse_limited(asker)
-    await service.revoke_token(database, token_id, utc_now())
+    await service.revoke_token(database, token_id, request.app.state.now())
     request.app.state.authenticator.forget()
     return Response(status_code=204)
 
@@ -73,7 +74,9 @@ async def rotate_token(
     """Replace a token by one with the same rights; the old one stays valid for the overlap."""
     service.refuse_limited(asker)
     overlap = timedelta(hours=rotation.overlap_hours)
-    issued = await service.rotate_token(database, token_id, overlap, asker.name, utc_now())
+    issued = await service.rotate_token(
+        database, token_id, overlap, asker.name, request.app.state.now()
+    )
     request.app.state.authenticator.forget()
     return _issued(issued)
 
@@ -92,7 +95,7 @@ async def who_am_i(asker: Asker) -> WhoAmI:
 @myself.post("/login-links", status_code=201)
 async def create_login_link(request: Request, database: Database, asker: Asker) -> LoginLink:
     """An address that logs one browser in with this token's rights, once, within 15 minutes."""
-    moment = utc_now()
+    moment = request.app.state.now()
     code = await service.issue_login_code(database, asker.token_id, moment)
     return LoginLink(
         url=f"{request.app.state.settings.base_url}/login?code={code}",

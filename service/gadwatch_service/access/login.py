@@ -3,7 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -17,7 +16,6 @@ from gadwatch_service.access.credentials import SESSION_COOKIE, Credential
 from gadwatch_service.access.errors import TooManyAttempts, Unauthenticated
 from gadwatch_service.access.guard import address_of, requires
 from gadwatch_service.access.identity import SCOPES
-from gadwatch_service.clock import utc_now
 from gadwatch_service.settings import Settings
 from gadwatch_service.store.database import get_session
 
@@ -44,7 +42,7 @@ async def show_login(
         return _page(next)
     authenticator: Authenticator = request.app.state.authenticator
     authenticator.refuse_if_blocked(address_of(request))
-    token_id = await service.redeem_login_code(database, code, utc_now())
+    token_id = await service.redeem_login_code(database, code, request.app.state.now())
     if token_id is None:
         authenticator.note_failure(address_of(request))
         return _page(next, "This link was used or has expired: log in with a token.", 401)
@@ -74,7 +72,7 @@ async def log_in(
 async def log_out(request: Request, database: Database) -> Response:
     """End the browser's session."""
     await service.close_browser_session(
-        database, request.cookies.get(SESSION_COOKIE, ""), utc_now()
+        database, request.cookies.get(SESSION_COOKIE, ""), request.app.state.now()
     )
     request.app.state.authenticator.forget()
     response = RedirectResponse("/login", status_code=303)
@@ -84,10 +82,10 @@ async def log_out(request: Request, database: Database) -> Response:
 
 def local_path(target: str) -> str:
     """``target`` when it leads to a page of this service, else the front page."""
-    parts = urlsplit(target.replace("\\", "/"))
-    if parts.scheme or parts.netloc or not parts.path.startswith("/") or not target.isprintable():
-        return "/"
-    return "/" if parts.path.startswith("//") else target
+    # Browsers read "\\" as "/", skip tabs and newlines, and take "//host" for another site.
+    plain = target.replace("\\", "/")
+    ours = plain.startswith("/") and not plain.startswith("//") and target.isprintable()
+    return target if ours else "/"
 
 
 async def _logged_in(
@@ -95,7 +93,7 @@ async def _logged_in(
 ) -> Response:
     settings: Settings = request.app.state.settings
     life = timedelta(hours=settings.session_hours)
-    cookie = await service.open_browser_session(database, token_id, life, utc_now())
+    cookie = await service.open_browser_session(database, token_id, life, request.app.state.now())
     response = RedirectResponse(local_path(target), status_code=303)
     # Lax, not Strict: with Strict the links in alerts would always end at the login page.
     # Changing requests are protected by origin and form token, not by this attribute.

@@ -7,7 +7,6 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.access.guard import requires
-from gadwatch_service.clock import utc_now
 from gadwatch_service.heartbeat import Heartbeats
 from gadwatch_service.operation.gauges import exposition, read_gauges
 from gadwatch_service.operation.readiness import check_readiness
@@ -27,7 +26,7 @@ async def is_alive() -> dict[str, str]:
 async def is_ready(request: Request) -> JSONResponse:
     """Whether requests can be served: database reachable, schema current, workers on time."""
     heartbeats: Heartbeats = request.app.state.heartbeats
-    checks = await check_readiness(database_of(request), heartbeats, utc_now())
+    checks = await check_readiness(database_of(request), heartbeats, request.app.state.now())
     ready = all(check.ok for check in checks)
     body = {
         "status": "ready" if ready else "not_ready",
@@ -38,8 +37,9 @@ async def is_ready(request: Request) -> JSONResponse:
 
 @guarded.get("/metrics", response_class=Response)
 async def show_metrics(
+    request: Request,
     database: Annotated[AsyncSession, Depends(get_session, scope="function")],
 ) -> Response:
     """Everything that the service counts, in Prometheus' text format."""
-    await read_gauges(database, utc_now())
+    await read_gauges(database, request.app.state.now())
     return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
