@@ -1,0 +1,78 @@
+"""What every rule has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from gadwatch_rules.hold import Hold
+from gadwatch_rules.results import Result
+from gadwatch_rules.window import Window
+
+
+class View(Protocol):
+    """What a rule may look at when it judges a step.
+
+    ``position`` counts observed steps of the segment from 1; ``age`` counts training steps
+    since its start (the first has age 1), so that gaps in the log do not stretch a grace.
+    """
+
+    windows: Mapping[str, Window]
+    position: int
+    age: int
+    warmup_steps: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a pack with its thresholds set.
+
+    Subclasses name their thresholds with defaults in ``DEFAULTS``; a pack may set each of
+    them and an override may change each of them.
+    """
+
+    kind: ClassVar[str] = ""
+    DEFAULTS: ClassVar[Mapping[str, float]] = {}
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
+    """Keys besides thresholds that this kind understands."""
+
+    id: str
+    metric: str
+    thresholds: Mapping[str, float]
+    hold: Hold
+    options: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Subclasses work out what does not change from step to step."""
+
+    def set(self, name: str, value: object) -> None:
+        """Keep a prepared value on this frozen rule."""
+        object.__setattr__(self, name, value)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The metrics it reads."""
+        return (self.metric,)
+
+    @property
+    def window(self) -> int:
+        """How many recent values of its inputs it reads."""
+        return 8
+
+    @property
+    def start_window(self) -> int:
+        """How many first values of the segment it reads."""
+        return 0
+
+    def judge(self, view: View, firing: bool) -> Result | None:
+        """Judge the newest step; None when the step brought nothing to judge."""
+        raise NotImplementedError
+
+
+def limit(sign: str, bound: float) -> str:
+    """A bound as assessments write it: ``<= 10``."""
+    return f"{sign} {bound:g}"

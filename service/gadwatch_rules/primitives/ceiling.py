@@ -1,0 +1,74 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
+from gadwatch_rules.primitives.base import Rule, View, limit
+from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.window import median
+
+
+class Ceiling(Rule):
+    """A level that single steps may leave: isolated spikes against a sustained explosion.
+
+    - a median above ``ok_high`` is a warning, with the rule's hold;
+    - one value above ``spike`` is a warning at once: it often recovers by itself;
+    - ``spikes`` such values among the newest ``spike_window`` are critical at once;
+    - one value above ``burst`` is critical at once.
+    """
+
+    kind = "ceiling"
+    DEFAULTS: ClassVar[Mapping[str, float]] = {
+        "ok_high": 5.0,
+        "spike": 10.0,
+        "spikes": 3,
+        "spike_window": 10,
+        "burst": 100.0,
+        "relative_margin": 0.05,
+        "smooth": 8,
+    }
+
+    @property
+    def window(self) -> int:
+        """The window in which spikes are counted."""
+        return int(max(self.thresholds["spike_window"], self.thresholds["smooth"]))
+
+    def judge(self, view: View, firing: bool) -> Result | None:
+        """Judge the newest value and the level behind it."""
+        window = view.windows[self.metric]
+        if window.seen != view.position or window.bad == window.seen:
+            return None
+        limits = self.thresholds
+        value = window.last
+        if value > limits["spike"]:
+            return self._spike(window.values, value)
+        ok_high = limits["ok_high"]
+        if not firing and max(window.values[-8:]) <= ok_high:
+            return OK
+        level = median(window.values[-int(limits["smooth"]) :])
+        bound = ok_high if firing else ok_high * (1 + limits["relative_margin"])
+        if level <= bound:
+            return OK
+        return Result(Status.WARNING, "above", level, limit("<=", ok_high))
+
+    def _spike(self, values: list[float], value: float) -> Result:
+        limits = self.thresholds
+        spike = limits["spike"]
+        if value > limits["burst"]:
+            return Result(
+                Status.CRITICAL,
+                "burst",
+                value,
+                limit("<=", limits["burst"]),
+                at_once=Status.CRITICAL,
+            )
+        recent = values[-int(limits["spike_window"]) :]
+        count = sum(one > spike for one in recent)
+        if count >= limits["spikes"]:
+            return Result(
+                Status.CRITICAL,
+                "sustained",
+                value,
+                limit("<=", spike),
+                at_once=Status.CRITICAL,
+                facts={"count": count, "among": len(recent)},
+            )
+        return Result(Status.WARNING, "spike", value, limit("<=", spike), at_once=Status.WARNING)
