@@ -1,0 +1,53 @@
+"""Static files under ``/static``: compressed once, named by their hash, kept by browsers for good."""
+
+import gzip
+import mimetypes
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+FOLDER = Path(__file__).parent / "static"
+FOREVER = "public, max-age=31536000, immutable"
+TEXTS = ("text/", "application/javascript", "image/svg+xml")
+
+
+@cache
+def address(name: str) -> str:
+    """``app.css`` as ``/static/app.css?v=…``: a changed file has another address."""
+    return f"/static/{name}?v={sha256((FOLDER / name).read_bytes()).hexdigest()[:12]}"
+
+
+@cache
+def _load(name: str) -> tuple[bytes, bytes | None, str] | None:
+    """Content, the same gzipped where it pays, and media type; ``None`` for no such file."""
+    file = (FOLDER / name).resolve()
+    if not file.is_relative_to(FOLDER) or not file.is_file():
+        return None
+    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    content = file.read_bytes()
+    pays = media_type.startswith(TEXTS) and len(content) > 1000
+    return content, gzip.compress(content, 9, mtime=0) if pays else None, media_type
+
+
+async def serve(request: Request) -> Response:
+    """One file; addresses with a version may be kept for good, bare ones are asked for again."""
+    found = _load(request.path_params["name"])
+    if found is None:
+        raise HTTPException(404, "There is no such file.")
+    content, packed, media_type = found
+    headers = {"Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
+    headers["Cache-Control"] = FOREVER if "v" in request.query_params else "no-cache"
+    if packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        content = packed
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def route() -> Route:
+    """The route of all static files."""
+    return Route("/static/{name:path}", serve, methods=["GET", "HEAD"], name="static")

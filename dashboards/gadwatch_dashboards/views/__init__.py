@@ -1,0 +1,1 @@
+"""View models: what a page shows, made from stored facts by pure functions."""

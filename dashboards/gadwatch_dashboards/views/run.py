@@ -1,0 +1,248 @@
+"""The page of one run: its verdict in a sentence, clauses, diagnoses, findings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gadwatch_dashboards import formats
+from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.badges import Badge, badge
+from gadwatch_dashboards.views.facts import RunFacts
+from gadwatch_dashboards.views.runs import duration
+
+SEVERITIES = ("critical", "warning", "notice", "info")
+Assessment = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ClauseRow:
+    """One clause of the gate."""
+
+    clause_id: str
+    title: str
+    kind: str
+    status: Badge
+    observed: str
+    required: str
+    margin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One finding; ``anchor`` is its element's id, ``chart`` the chart it is marked in."""
+
+    anchor: str
+    rule: str
+    metric: str
+    severity: Badge
+    state: Badge
+    first_step: int
+    last_step: int
+    value: str
+    limit: str
+    message: str
+    acknowledged_by: str = ""
+
+
+@dataclass(frozen=True)
+class DiagnosisCard:
+    """What several metrics say together, and what to try."""
+
+    diagnosis_id: str
+    title: str
+    severity: Badge
+    evidence: tuple[tuple[str, str], ...]
+    explanation: str
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunView:
+    """The upper half of a run's page, which live updates replace as a whole."""
+
+    run: RunFacts
+    headline: str
+    subline: str
+    tone: str
+    icon: str
+    health: Badge
+    status: Badge
+    stage: str
+    last_step: str
+    age: str
+    duration: str
+    progress: float | None
+    clauses: tuple[ClauseRow, ...]
+    passed: int
+    findings: tuple[FindingRow, ...]
+    diagnoses: tuple[DiagnosisCard, ...]
+    pack: str
+    basis: str
+
+
+def run_view(
+    run: RunFacts,
+    assessment: Assessment,
+    texts: Texts,
+    now: datetime,
+    acknowledged: Mapping[tuple[str, str, int], str] | None = None,
+) -> RunView:
+    """Everything above the charts.
+
+    ``acknowledged`` maps (rule, metric, first step) of a finding to who has acknowledged it.
+    """
+    readiness = assessment["readiness"]
+    clauses = tuple(_clause(clause, texts) for clause in readiness["clauses"])
+    findings = tuple(
+        _finding(finding, texts, acknowledged or {}) for finding in ordered(assessment["findings"])
+    )
+    tone, icon = _look(run, assessment)
+    return RunView(
+        run=run,
+        headline=headline(assessment, texts),
+        subline=subline(assessment, texts),
+        tone=tone,
+        icon=icon,
+        health=badge("health", assessment["health"], texts),
+        status=badge("status", run.status, texts),
+        stage=texts.maybe(f"stage.{run.stage}", run.stage),
+        last_step=formats.number(run.last_step),
+        age=formats.age(run.last_seen_at, now),
+        duration=duration(run, now),
+        progress=(
+            min(1.0, run.last_step / run.warmup_steps)
+            if run.stage == "warmup" and run.warmup_steps and run.last_step is not None
+            else None
+        ),
+        clauses=clauses,
+        passed=sum(clause["status"] == "pass" for clause in readiness["clauses"]),
+        findings=findings,
+        diagnoses=tuple(_diagnosis(found, texts) for found in assessment["diagnoses"]),
+        pack=assessment["pack"],
+        basis=assessment["basis"],
+    )
+
+
+def headline(assessment: Assessment, texts: Texts) -> str:
+    """The verdict in one sentence."""
+    readiness = assessment["readiness"]
+    if assessment["stage"] == "stage2":
+        return texts(f"headline.stage2.{assessment['health']}")
+    if not readiness["clauses"] and assessment["stage"] != "warmup":
+        return texts(f"headline.generic.{assessment['health']}")
+    verdict = readiness["verdict"]
+    if verdict == "ready":
+        since = readiness.get("since_step")
+        if since is None or assessment["basis"] == "snapshot":
+            return texts("headline.ready")
+        return texts("headline.ready_since", step=formats.number(since))
+    return texts(f"headline.{verdict}")
+
+
+def subline(assessment: Assessment, texts: Texts) -> str:
+    """What stands in the way, or what to know: the second sentence."""
+    firing = [f for f in ordered(assessment["findings"]) if f["state"] == "firing"]
+    worst = next((f for f in firing if f["severity"] == "critical"), None)
+    if worst is not None:
+        return str(worst["message"])
+    readiness = assessment["readiness"]
+    by_status: dict[str, list[Mapping[str, Any]]] = {}
+    for clause in readiness["clauses"]:
+        by_status.setdefault(clause["status"], []).append(clause)
+    if readiness["verdict"] == "ready":
+        return texts("headline.all_pass", passed=len(by_status.get("pass", ())))
+    for status in ("fail", "unknown"):
+        held = by_status.get(status)
+        if held and assessment["stage"] == "warmup":
+            names = ", ".join(_clause_title(clause["id"], texts) for clause in held[:3])
+            key = f"headline.clauses_{status}"
+            return texts(key, count=len(held), total=len(readiness["clauses"]), names=names)
+    if firing:
+        return str(firing[0]["message"])
+    return texts("headline.nothing_open")
+
+
+def ordered(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Firing before pending before resolved, worst first, newest first."""
+    states = {"firing": 0, "pending": 1, "resolved": 2}
+    rank = {severity: number for number, severity in enumerate(SEVERITIES)}
+    return sorted(
+        findings,
+        key=lambda f: (
+            states.get(f["state"], 3),
+            rank.get(f["severity"], len(rank)),
+            -f["last_step"],
+        ),
+    )
+
+
+def anchor_of(rule: str, metric: str, first_step: int) -> str:
+    """The id of a finding's element on the run's page."""
+    return f"finding-{rule}-{metric.replace('/', '-')}-{first_step}"
+
+
+def _look(run: RunFacts, assessment: Assessment) -> tuple[str, str]:
+    if assessment["health"] == "critical":
+        return "critical", "octagon"
+    verdict = assessment["readiness"]["verdict"]
+    if assessment["stage"] == "warmup" and verdict == "ready":
+        return "ok", "flag"
+    if assessment["health"] == "warning":
+        return "warning", "triangle"
+    if assessment["health"] == "ok" and assessment["stage"] != "warmup":
+        return "ok", "check"
+    if run.stage == "warmup" and verdict == "not_ready":
+        return "warning", "clock"
+    return "none", "dashed"
+
+
+def _clause_title(clause_id: str, texts: Texts) -> str:
+    return texts.maybe(f"clause_title.{clause_id}", clause_id.replace("_", " "))
+
+
+def _clause(clause: Mapping[str, Any], texts: Texts) -> ClauseRow:
+    return ClauseRow(
+        clause_id=clause["id"],
+        title=_clause_title(clause["id"], texts),
+        kind=texts.maybe(f"clause_kind.{clause['kind']}", clause["kind"]),
+        status=badge("clause", clause["status"], texts),
+        observed=formats.number(clause["observed"]),
+        required=str(clause["required"]),
+        margin=formats.number(clause.get("margin")),
+        reason=clause.get("reason") or "",
+    )
+
+
+def _finding(
+    finding: Mapping[str, Any], texts: Texts, acknowledged: Mapping[tuple[str, str, int], str]
+) -> FindingRow:
+    key = (finding["rule"], finding["metric"], finding["first_step"])
+    return FindingRow(
+        anchor=anchor_of(*key),
+        rule=finding["rule"],
+        metric=finding["metric"],
+        severity=badge("severity", finding["severity"], texts),
+        state=badge("finding", finding["state"], texts),
+        first_step=finding["first_step"],
+        last_step=finding["last_step"],
+        value=formats.number(formats.as_float(finding["value"])),
+        limit=finding["limit"],
+        message=finding["message"],
+        acknowledged_by=acknowledged.get(key, ""),
+    )
+
+
+def _diagnosis(found: Mapping[str, Any], texts: Texts) -> DiagnosisCard:
+    return DiagnosisCard(
+        diagnosis_id=found["id"],
+        title=texts.maybe(f"diagnosis.{found['id']}", found["id"].replace("_", " ").capitalize()),
+        severity=badge("severity", found["severity"], texts),
+        evidence=tuple(
+            (metric, formats.number(formats.as_float(value) if value is not None else None))
+            for metric, value in found["evidence"].items()
+        ),
+        explanation=found["explanation"],
+        advice=tuple(found["advice"]),
+    )

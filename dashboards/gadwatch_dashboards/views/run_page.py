@@ -1,0 +1,169 @@
+"""What the whole page of a run is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from gadwatch_dashboards.figures.catalogue import Chart, charts_for, remaining
+from gadwatch_dashboards.figures.series import Axis, Series, View, Zone
+from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.charts import DataTable, data_table, summary
+from gadwatch_dashboards.views.run import RunView
+from gadwatch_dashboards.views.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class PageState:
+    """The view's state; all of it is in the page's address."""
+
+    axis: Axis = "step"
+    smooth: float = 0.0
+    log: bool = False
+    robust: bool = False
+    first: int | None = None
+    last: int | None = None
+    pin: tuple[str, ...] = ()
+    q: str = ""
+
+    def view(self, theme: str) -> View:
+        """The same for a figure."""
+        return View(
+            axis=self.axis,
+            smooth=self.smooth,
+            log=self.log,
+            robust=self.robust,
+            first=self.first,
+            last=self.last,
+            theme="dark" if theme == "dark" else "light",
+        )
+
+
+@dataclass(frozen=True)
+class ChartCard:
+    """A chart's place on the page; the curve itself comes when it is seen."""
+
+    anchor: str
+    title: str
+    metrics: tuple[str, ...]
+    source: str
+    export: str
+    unit: str = ""
+    summary: str = ""
+    table: DataTable | None = None
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One process' part of the run."""
+
+    number: int
+    first_step: int
+    started_at: datetime
+    stage: str
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """All of the page."""
+
+    view: RunView
+    state: PageState
+    timeline: Timeline | None
+    charts: Sequence[ChartCard]
+    groups: Sequence[tuple[str, Sequence[ChartCard]]]
+    metric_count: int
+    pinned: Sequence[ChartCard] = ()
+    config: Sequence[tuple[str, str]] = ()
+    attempts: Sequence[AttemptRow] = ()
+    losses: Sequence[tuple[str, int]] = ()
+    may_write: bool = False
+    events_url: str = ""
+    chart_of: Mapping[str, str] = field(default_factory=dict)
+
+
+def chart_cards(
+    run_id: str,
+    logged: Sequence[str],
+    series: Mapping[str, Series],
+    zones: Mapping[str, Zone],
+    texts: Texts,
+) -> list[ChartCard]:
+    """The leading charts, with summaries and tables from the series at hand."""
+    return [
+        card(
+            run_id,
+            chart.chart_id,
+            texts(f"chart.title.{chart.chart_id}"),
+            tuple(metric for metric in chart.metrics if metric in logged),
+            [series[metric] for metric in chart.metrics if metric in series],
+            zones.get(chart.metrics[0], Zone()),
+            texts,
+        )
+        for chart in charts_for(logged)
+    ]
+
+
+def metric_groups(
+    run_id: str, logged: Sequence[str], latest: Mapping[str, Any], texts: Texts
+) -> list[tuple[str, list[ChartCard]]]:
+    """All other metrics by prefix; their summaries come with their curves."""
+    return [
+        (prefix, [metric_card(run_id, metric, texts) for metric in metrics])
+        for prefix, metrics in remaining(logged).items()
+    ]
+
+
+def metric_card(run_id: str, metric: str, texts: Texts, *, pinned: bool = False) -> ChartCard:
+    """The card of one metric alone."""
+    shown = card(run_id, anchor_of(metric), metric, (metric,), [], Zone(), texts, pinned=pinned)
+    return shown
+
+
+def card(
+    run_id: str,
+    anchor: str,
+    title: str,
+    metrics: tuple[str, ...],
+    series: Sequence[Series],
+    zone: Zone,
+    texts: Texts,
+    *,
+    pinned: bool = False,
+) -> ChartCard:
+    """A chart's card; ``series`` may be empty when the curve comes later."""
+    query = urlencode([("metric", metric) for metric in metrics])
+    return ChartCard(
+        anchor=anchor,
+        title=title,
+        metrics=metrics,
+        source=f"/runs/{run_id}/figure?chart={anchor}&{query}",
+        export=f"/api/v1/runs/{run_id}/export?format=csv&{query}",
+        summary=summary(series, zone, texts) if series else "",
+        table=data_table(series, texts) if series else None,
+        pinned=pinned,
+    )
+
+
+def anchor_of(metric: str) -> str:
+    """A metric's name as part of an element's id."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in metric)
+
+
+def flat_config(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A nested configuration as ``a.b.c`` and text, sorted by key."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in sorted(config.items()):
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            pairs += flat_config(value, f"{name}.")
+        else:
+            pairs.append((name, str(value)))
+    return pairs
+
+
+def chart_of(charts: Sequence[Chart]) -> dict[str, str]:
+    """Metric -> the chart that shows it, for links from findings."""
+    return {metric: chart.chart_id for chart in charts for metric in chart.metrics}
