@@ -25,8 +25,8 @@ def upgrade() -> None:
     op.create_table(
         "mlflow_runs",
         sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("start_time", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("start_time", sa.BigInteger(), nullable=True),
         sa.Column("end_time", sa.BigInteger(), nullable=True),
         sa.Column("tags", postgresql.JSONB(), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),

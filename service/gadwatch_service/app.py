@@ -9,12 +9,14 @@ from fastapi import FastAPI
 from gadwatch_service import clock
 from gadwatch_service.access import login
 from gadwatch_service.access.authenticator import Authenticator
+from gadwatch_service.access.gate import add_gate
 from gadwatch_service.access.owner import ensure_owner
 from gadwatch_service.access.routes import refuse_unguarded
 from gadwatch_service.api import api
 from gadwatch_service.errors import add_error_handlers
 from gadwatch_service.heartbeat import Heartbeats
 from gadwatch_service.middleware import add_middleware
+from gadwatch_service.mlflow import endpoints as mlflow
 from gadwatch_service.operation import endpoints as operation
 from gadwatch_service.settings import Settings
 from gadwatch_service.store import migrate
@@ -37,6 +39,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
         lifespan=_lifespan,
         # The schema is served behind a guard, by the API itself.
         openapi_url=None,
+        max_body_size=settings.max_body_bytes,
         description="Training-health monitor for generative adversarial distillation.",
     )
     app.state.settings = settings
@@ -51,11 +54,13 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     app.include_router(operation.public)
     app.include_router(operation.guarded)
     app.include_router(api())
+    app.include_router(mlflow.router)
     app.include_router(login.public)
     app.include_router(login.guarded)
     for add in pages:
         add(app)
     refuse_unguarded(app.routes)
+    add_gate(app)
     return app
 
 

@@ -22,13 +22,16 @@ class Experiment(Base):
 
 
 class MlflowRun(Base):
-    """What MLflow knows of a run beyond gadwatch's own facts; absent for other ways in."""
+    """What MLflow knows of a run beyond gadwatch's own facts.
+
+    Runs that came another way have no such row until an MLflow client adds to them.
+    """
 
     __tablename__ = "mlflow_runs"
 
     run_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    user_id: Mapped[str] = mapped_column(Text)
-    start_time: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[str | None] = mapped_column(Text)
+    start_time: Mapped[int | None] = mapped_column(BigInteger)
     """Unix milliseconds by the client's clock, as are all times of MLflow."""
     end_time: Mapped[int | None] = mapped_column(BigInteger)
     tags: Mapped[dict[str, Any]]

@@ -1,0 +1,44 @@
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from gadwatch_service.store.embedded import EmbeddedPostgres
+from tests.conftest import _execute
+from tests.serving import ServedProcess, serve
+
+
+@pytest.fixture(scope="module")
+def served(
+    embedded: EmbeddedPostgres, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedProcess]:
+    """One service process for a module; its tests keep to projects of their own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(embedded.url("postgres"), f"CREATE DATABASE {name} TEMPLATE gadwatch")
+    with serve(tmp_path_factory.mktemp("service"), embedded.url(name)) as process:
+        yield process
+    _execute(embedded.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def project() -> str:
+    """A project that no other test uses."""
+    return f"gad-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def mlflow_client(
+    served: ServedProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[MlflowClient]:
+    """The real client, pointed at the service; the fluent interface too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.url)
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", served.token)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    mlflow.set_tracking_uri(served.url)
+    yield MlflowClient()
+    while mlflow.active_run():
+        mlflow.end_run()
