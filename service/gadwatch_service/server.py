@@ -1,25 +1,97 @@
 """Runs the service in a real server: uvicorn, one process."""
 
-from collections.abc import Sequence
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 
 import uvicorn
 
 from gadwatch_service.app import Pages, create_app
 from gadwatch_service.settings import Settings
 
+Announce = Callable[[str, str | None], None]
+"""Told the address once it answers, and the path of a one-time login link at a first start."""
 
-def run_server(settings: Settings, pages: Sequence[Pages] = ()) -> None:
-    """Serve until a signal comes; requests in flight get ``shutdown_seconds`` to finish."""
-    uvicorn.run(
-        create_app(settings, pages),
+
+def run_server(
+    settings: Settings, pages: Sequence[Pages] = (), announce: Announce | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; requests in flight get ``shutdown_seconds`` to finish.
+
+    What keeps the service from starting is raised: ``SettingsError``, ``EmbeddedError``,
+    ``OSError`` for a port in use, errors of the database.
+    """
+    app = create_app(settings, pages)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="none",
+        # Opened and closed below, so that its errors reach the caller as they are.
+        lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
     )
+
+    async def serve(listener: socket.socket) -> None:
+        async with app.router.lifespan_context(app):
+            server = _Server(config)
+            if announce is not None:
+                url = settings.public_url or _address_of(listener)
+                server.when_started = lambda: announce(url, app.state.login_path)
+            await server.serve([listener])
+
+    # The port comes first: a second service must not touch the database before it fails.
+    with (
+        _listener(settings.host, settings.port) as listener,
+        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+    ):
+        runner.run(serve(listener))
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, and leaves the end of the process to its caller.
+
+    uvicorn raises the signal again once it has stopped serving; the workers and the database
+    have yet to be closed then.
+    """
+
+    when_started: Callable[[], None] | None = None
+
+    async def startup(self, sockets: Sequence[object] | None = None) -> None:
+        await super().startup(sockets)  # type: ignore[arg-type]  # its own type is narrower
+        if self.started and self.when_started is not None:
+            self.when_started()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield

@@ -18,8 +18,11 @@ class Guard:
         self.scopes: Final = tuple(scopes)
 
     async def __call__(self, request: Request) -> Identity:
-        """Find out who asks; raises a 401, 403, 429 or, for people, a redirect to the login."""
-        identity = await _identify(request)
+        """Who asks; raises a 401, 403, 429 or, for people, a redirect to the login."""
+        identity = await identify(request)
+        credential = credential_of(request)
+        if credential is not None and credential.kind == "session":
+            await check_same_site(request, credential.secret)
         if not any(identity.may(scope) for scope in self.scopes):
             wanted = " or ".join(self.scopes)
             raise Forbidden(
@@ -38,7 +41,8 @@ def current_identity(request: Request) -> Identity:
     return cast("Identity", request.state.identity)
 
 
-async def _identify(request: Request) -> Identity:
+async def identify(request: Request) -> Identity:
+    """Find out who asks, once a request; what it may do is the guard's to say."""
     known: Identity | None = getattr(request.state, "identity", None)
     if known is not None:
         return known
@@ -54,8 +58,6 @@ async def _identify(request: Request) -> Identity:
         if credential.kind == "session" and _is_a_person_opening_a_page(request):
             raise LoginRequired(login_path(request)) from None
         raise
-    if credential.kind == "session":
-        await check_same_site(request, credential.secret)
     request.state.identity = identity
     return identity
 

@@ -29,6 +29,11 @@ class GuardedRoute:
         return self.path in PUBLIC_ROUTES
 
 
+def is_public(path: str) -> bool:
+    """Whether anybody may ask for ``path``."""
+    return path in PUBLIC_ROUTES or path.startswith("/static/")
+
+
 def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[GuardedRoute]:
     """Every route of an application, those of included routers and mounts among them."""
     for route in iter_route_contexts(routes):

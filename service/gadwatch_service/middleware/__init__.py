@@ -1,7 +1,8 @@
-"""What every request passes on its way in, outermost first: log, headers, host."""
+"""What every request passes on its way in, outermost first: log, headers, host, size."""
 
 from fastapi import FastAPI
 
+from gadwatch_service.middleware.declared_length import DeclaredLength
 from gadwatch_service.middleware.headers import SecurityHeaders
 from gadwatch_service.middleware.hosts import HostGuard
 from gadwatch_service.middleware.request_log import RequestLog
@@ -11,9 +12,10 @@ from gadwatch_service.settings import Settings
 def add_middleware(app: FastAPI, settings: Settings) -> None:
     """Wrap ``app``.
 
-    Each request is named, logged and counted, refused when it names a foreign host, and
-    answered with headers that confine a page.
+    Each request is named, logged and counted, refused when it names a foreign host or
+    is too large, and answered with headers that confine a page.
     """
+    app.add_middleware(DeclaredLength, limit=settings.max_body_bytes)
     app.add_middleware(HostGuard, settings=settings)
     app.add_middleware(SecurityHeaders, https=settings.base_url.startswith("https://"))
     app.add_middleware(RequestLog)

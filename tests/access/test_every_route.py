@@ -1,0 +1,111 @@
+"""Nobody gets anywhere without right: every route of the assembled application is asked."""
+
+import re
+from itertools import product
+
+import httpx2
+import pytest
+from fastapi import APIRouter, FastAPI
+
+from gadwatch_service.access.identity import SCOPES, Identity
+from gadwatch_service.access.routes import (
+    PUBLIC_ROUTES,
+    GuardedRoute,
+    guarded_routes,
+    refuse_unguarded,
+)
+from gadwatch_service.app import Pages, create_app
+from gadwatch_service.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+def _pages() -> list[Pages]:
+    """The dashboard's pages too, as `gadwatch serve` adds them."""
+    return []
+
+
+def _path(route: GuardedRoute) -> str:
+    """A concrete address of the route; what it names need not exist."""
+    return re.sub(r"\{[^}]*\}", "x1", route.path) or "/"
+
+
+def _insufficient(route: GuardedRoute) -> list[str]:
+    """The scopes that do not open the route."""
+    assert route.scopes is not None
+    wanted = route.scopes
+    return [
+        held
+        for held in SCOPES
+        if not any(Identity("t", "t", frozenset({held})).may(scope) for scope in wanted)
+    ]
+
+
+async def test_no_route_answers_without_a_token_or_with_too_weak_a_one(settings: Settings) -> None:
+    app = create_app(settings, _pages())
+    routes = list(guarded_routes(app.routes))
+    asked = 0
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            owner = {"Authorization": f"Bearer {settings.owner_token_path.read_text().strip()}"}
+            tokens = {
+                scope: (
+                    await client.post(
+                        "/api/v1/tokens", json={"name": scope, "scopes": [scope]}, headers=owner
+                    )
+                ).json()["token"]
+                for scope in SCOPES
+            }
+            for route in routes:
+                if route.public:
+                    continue
+                for method in sorted(route.methods):
+                    bare = await client.request(method, _path(route))
+                    assert bare.status_code == 401, (method, route.path)
+                    for scope in _insufficient(route):
+                        headers = {"Authorization": f"Bearer {tokens[scope]}"}
+                        weak = await client.request(method, _path(route), headers=headers)
+                        assert weak.status_code == 403, (method, route.path, scope)
+                    asked += 1
+    assert asked > 10
+
+
+async def test_only_the_listed_paths_are_public(settings: Settings) -> None:
+    app = create_app(settings, _pages())
+    open_paths = {route.path for route in guarded_routes(app.routes) if route.scopes is None}
+    assert open_paths <= PUBLIC_ROUTES
+
+
+def test_an_application_with_an_open_route_does_not_start() -> None:
+    app = FastAPI(openapi_url=None)
+    inner = APIRouter()
+
+    @inner.get("/secrets")
+    def show() -> str:
+        return "secret"
+
+    outer = APIRouter(prefix="/deep")
+    outer.include_router(inner)
+    app.include_router(outer)
+    with pytest.raises(RuntimeError, match="/deep/secrets"):
+        refuse_unguarded(app.routes)
+
+
+def test_a_mounted_application_counts_as_open() -> None:
+    app = FastAPI(openapi_url=None)
+    app.mount("/other", FastAPI())
+    with pytest.raises(RuntimeError, match="/other"):
+        refuse_unguarded(app.routes)
+
+
+@pytest.mark.parametrize(("held", "wanted"), list(product(SCOPES, SCOPES)))
+def test_what_each_scope_opens(held: str, wanted: str) -> None:
+    opens = {
+        "ingest": {"ingest"},
+        "read": {"read"},
+        "write": {"read", "write"},
+        "admin": {"ingest", "read", "write", "admin"},
+    }
+    identity = Identity("t", "t", frozenset({held}))  # type: ignore[arg-type]
+    assert identity.may(wanted) == (wanted in opens[held])  # type: ignore[arg-type]
