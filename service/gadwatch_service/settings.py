@@ -104,6 +104,17 @@ class Settings(BaseSettings):
         description="private networks (CIDR, separated by commas) that alert endpoints may be "
         "in; all others that are not public are refused",
     )
+    smtp_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="mail server of e-mail alerts: `smtps://user:password@host`, "
+        "`smtp+starttls://user:password@host:587`, or `smtp://host` without a password",
+    )
+    smtp_from: str = Field(
+        default="gadwatch@localhost",
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="sender of e-mail alerts",
+    )
 
     # Limits.
     max_body_bytes: int = Field(
@@ -142,7 +153,10 @@ class Settings(BaseSettings):
         "stalled runs",
     )
     delivery_concurrency: int = Field(
-        default=8, ge=1, le=200, description="alerts sent at the same time by one process"
+        default=8,
+        ge=1,
+        le=200,
+        description="alerts that one process sends at the same time to one endpoint",
     )
     poll_seconds: float = Field(
         default=1.0, ge=0.05, le=60, description="how often the workers look for work"

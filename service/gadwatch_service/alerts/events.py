@@ -91,7 +91,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     value: float | str | None = None
     limit: str = ""
     verdict: str = ""
+    inhibited_by: str = ""
+    """The rule whose firing finding says the same more strongly."""
     clauses: list[dict[str, Any]] = []
+
+    def began(self, since: str) -> "Event":
+        """The same event of a subject that began at another time."""
+        return msgspec.structs.replace(self, since=since)
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ every time it becomes graver, again after each repeat interval, and of its end i
 beginning. What a stage keeps back is kept with the moment to look at it again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -56,20 +56,13 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFinding:
-    """A firing finding, as far as it can inhibit others."""
-
-    rule: str
-    metric: str
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     """Everything besides the events that the decisions for one run depend on."""
 
     run: RunFacts
     silences: Sequence[Silence]
-    open_findings: Sequence[OpenFinding]
+    open_rules: frozenset[str]
+    """The rules with a firing finding in the run."""
     now: datetime
 
 
@@ -89,7 +82,7 @@ def _decide(event: Event, route: Route, notice: Notice | None, context: Context)
         return Decision(event, Reason.NOT_ROUTED)
     if until := silenced_until(event, context):
         return Decision(event, Reason.SILENCED, until)
-    if inhibited(event, context.open_findings):
+    if inhibited(event, context.open_rules):
         return Decision(event, Reason.INHIBITED, context.now + _LOOK_AGAIN)
     return _begin(event, route.policy, notice, context.now)
 
@@ -109,19 +102,13 @@ def silenced_until(event: Event, context: Context) -> datetime | None:
     return max(ends, default=None)
 
 
-def inhibited(event: Event, open_findings: Iterable[OpenFinding]) -> bool:
+def inhibited(event: Event, open_rules: Container[str]) -> bool:
     """Whether a firing finding already says what this one would.
 
-    A non-finite metric makes every other rule on that metric meaningless, and a run that sends
-    no steps at all misses every metric.
+    The rules know which finding makes another one superfluous; here it is looked up whether
+    that one still fires.
     """
-    if event.kind is not Kind.FINDING or event.rule == "finite":
-        return False
-    return any(
-        (other.rule == "finite" and other.metric == event.metric)
-        or (other.rule == "stalled" and event.rule == "missing")
-        for other in open_findings
-    )
+    return bool(event.inhibited_by) and event.inhibited_by in open_rules
 
 
 def _end_reason(event: Event, policy: Policy, *, told: bool) -> Reason:

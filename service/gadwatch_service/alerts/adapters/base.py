@@ -11,7 +11,6 @@ from gadwatch_service.alerts.outcome import Outcome, Reply
 from gadwatch_service.alerts.text import Text
 from gadwatch_service.alerts.transport import Request
 
-
 Signing = Literal["ours", "theirs", "none"]
 """Whether we make the signing secret and show it once, the receiver's owner gives it to us, or
 there is none."""

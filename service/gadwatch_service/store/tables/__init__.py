@@ -6,7 +6,14 @@ distributes by ``run_id`` unchanged.
 """
 
 from gadwatch_service.store.tables.access import Session, Token
-from gadwatch_service.store.tables.alerts import Delivery, DeliveryAttempt, Endpoint, Silence
+from gadwatch_service.store.tables.alerts import (
+    Beat,
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Notice,
+    Silence,
+)
 from gadwatch_service.store.tables.base import Base
 from gadwatch_service.store.tables.findings import Finding, VerdictRecord
 from gadwatch_service.store.tables.mlflow import Experiment, MlflowRun
@@ -16,6 +23,7 @@ from gadwatch_service.store.tables.steps import Block, Tail
 __all__ = [
     "Attempt",
     "Base",
+    "Beat",
     "Block",
     "Delivery",
     "DeliveryAttempt",
@@ -23,6 +31,7 @@ __all__ = [
     "Experiment",
     "Finding",
     "MlflowRun",
+    "Notice",
     "Project",
     "Run",
     "RunState",

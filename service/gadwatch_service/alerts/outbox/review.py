@@ -1,0 +1,60 @@
+"""Decides anew about what goes on: repeats, ends of silences, inhibitions that have gone."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gadwatch_service.alerts.events import Kind, Language
+from gadwatch_service.alerts.outbox import repository
+from gadwatch_service.alerts.outbox.record import record_events
+from gadwatch_service.store.database import Database
+
+_BATCH: Final = 200
+
+AssessStored = Callable[[AsyncConnection, str, Language], Awaitable[dict[str, Any]]]
+"""Gives the assessment of a stored run, by its id, in a language."""
+
+
+async def review_due(database: Database, now: datetime, assess: AssessStored) -> bool:
+    """Lead every due notice through the pipeline again, a transaction a run and endpoint.
+
+    Says whether there may be more.
+    """
+    async with database.connection() as connection:
+        due = await repository.list_due_reviews(connection, now, _BATCH)
+    for run_id, endpoint_id in due:
+        async with database.connection() as connection, connection.begin():
+            await _review(connection, run_id, endpoint_id, now, assess)
+    return len(due) == _BATCH
+
+
+async def _review(
+    connection: AsyncConnection,
+    run_id: str,
+    endpoint_id: str,
+    now: datetime,
+    assess: AssessStored,
+) -> None:
+    run = await repository.get_run(connection, run_id)
+    if run is None:
+        await repository.drop_notices_of_run(connection, run_id)
+        return
+    if not await repository.lock_run(connection, run_id):
+        return  # Somebody writes to the run now; the next round comes soon.
+    due = await repository.due_events(connection, run_id, endpoint_id, now)
+    targets = await repository.list_targets(connection, [endpoint_id])
+    firing = await repository.list_firing_subjects(connection, run_id)
+    going_on = [event for event in due if event.kind is Kind.VERDICT or event.subject in firing]
+    gone = [event.subject for event in due if not targets or event not in going_on]
+    if gone:
+        # Rewound by a new attempt, or the endpoint is disabled: there is no end to tell.
+        await repository.drop_notices(connection, run_id, endpoint_id, gone)
+    if not targets or not going_on:
+        return
+    lang = targets[0].policy.lang
+    assessment = await assess(connection, run_id, lang)
+    await record_events(
+        connection, run, {lang: going_on}, targets, now, assess=lambda _lang: assessment
+    )
