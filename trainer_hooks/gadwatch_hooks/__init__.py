@@ -3,6 +3,7 @@
 Needs nothing but ``urllib3``; never blocks a training, never fails it.
 """
 
+from gadwatch_hooks.client import Client
 from gadwatch_hooks.errors import (
     GadwatchError,
     RefusedError,
@@ -18,6 +19,7 @@ from gadwatch_hooks.sync import sync
 from gadwatch_hooks.version import __version__
 
 __all__ = [
+    "Client",
     "GadwatchError",
     "RefusedError",
     "Run",

@@ -53,6 +53,11 @@ def unwatch(run: Endable) -> None:
     _open.pop(id(run), None)
 
 
+def noted() -> Status:
+    """How this process ends, as far as it is known by now."""
+    return _status
+
+
 def status_of(error: BaseException | type[BaseException] | None) -> Status:
     """The status of a run that ends by ``error``."""
     kind = error if isinstance(error, type) else type(error)

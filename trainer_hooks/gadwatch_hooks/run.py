@@ -245,6 +245,8 @@ class Run:
         if self._last_step == 0 and isinstance(last_step, int):
             self._last_step = last_step
         health, verdict = body.get("health"), body.get("verdict")
+        if isinstance(verdict, dict):
+            verdict = verdict.get("verdict")
         if isinstance(health, str):
             self.health = health
         if isinstance(verdict, str) and verdict != self.verdict:

@@ -29,11 +29,12 @@ class ServiceAwayError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the service; ``body`` is empty unless it was a JSON object."""
+    """An answer of the service; ``body`` is empty unless ``raw`` is a JSON object."""
 
     status: int
     body: dict[str, Any]
     retry_after: float | None
+    raw: bytes = b""
 
 
 class Transport:
@@ -44,7 +45,9 @@ class Transport:
     called off when the process has to end.
     """
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(
+        self, url: str, token: str | None, *, largest_answer: int = LARGEST_ANSWER
+    ) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._port = parts.port
@@ -52,6 +55,7 @@ class Transport:
         self._prefix = parts.path.rstrip("/") + "/api/v1"
         self._token = token
         self._connection: HTTPConnection | None = None
+        self._largest_answer = largest_answer
         self.url = url
 
     def exchange(
@@ -81,7 +85,7 @@ class Transport:
                     raise
                 # The service may have closed an idle connection; a fresh one will tell.
                 response = self._ask(method, path, body, deadline, meanwhile)
-            raw = _read_all(response, deadline)
+            raw = _read_all(response, deadline, self._largest_answer)
         except (OSError, HTTPException, HTTPError, ValueError) as error:
             self.close()
             raise ServiceAwayError(_describe(error)) from error
@@ -89,6 +93,7 @@ class Transport:
             status=response.status,
             body=_json_object(raw),
             retry_after=parse_retry_after(response.headers.get("Retry-After"), time.time()),
+            raw=raw,
         )
 
     def close(self) -> None:
@@ -151,12 +156,12 @@ def _readable(connection: HTTPConnection, seconds: float) -> bool:
     return bool(select.select([sock], [], [], seconds)[0])
 
 
-def _read_all(response: BaseHTTPResponse, deadline: float) -> bytes:
+def _read_all(response: BaseHTTPResponse, deadline: float, largest: int) -> bytes:
     """The body, but neither without end in length nor in time."""
     raw = bytearray()
     while chunk := response.read1(65536):
         raw += chunk
-        if len(raw) > LARGEST_ANSWER or time.monotonic() >= deadline:
+        if len(raw) > largest or time.monotonic() >= deadline:
             raise ValueError("the answer does not end")
     response.release_conn()
     return bytes(raw)
