@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class _Batch:
-    """Lines of the journal that travel in one request."""
+    """Lines of the journal that travel in one request; no method: nothing to send."""
 
     lines: list[bytes]
     method: str
@@ -60,6 +60,7 @@ class Delivery:
         self._path = f"/runs/{head.run_id}"
         self.created = False
         """Whether the service knows the run."""
+        self._made_here = False
         self.steps_sent = 0
         self.reported: dict[str, int] = {}
         """The session's losses so far, as its journal last told them."""
@@ -68,17 +69,14 @@ class Delivery:
 
     def send_next(self, timeout: float, meanwhile: Callable[[], bool] = lambda: True) -> Outcome:
         """Send the oldest batch; ``timeout`` is in seconds. Never raises for the network."""
-        if not self.created:
-            body = json.dumps(self._head.run).encode()
-            decision, reply = self._try("POST", "/runs", body, timeout, meanwhile)
-            if reply is None or decision is not Decision.DONE:
-                # A run that the service cannot even create is not to be thrown away.
-                return self._held_back(decision, reply)
-            self.created = True
-            self._on_reply(reply.body)
+        if not self.created and not self._introduce(timeout, meanwhile):
+            return Outcome.AWAY
         batch = self._next_batch()
         if batch is None:
             return Outcome.EMPTY
+        if not batch.method:
+            self._journal.acknowledge(batch.lines)
+            return Outcome.SENT
         decision, reply = self._try(batch.method, batch.path, batch.body, timeout, meanwhile)
         if decision is Decision.DONE and reply is not None:
             self._journal.acknowledge(batch.lines)
@@ -92,6 +90,24 @@ class Delivery:
         if reply is not None and reply.status == 404:
             self.created = False  # the service was set up anew: introduce the run again
         return self._held_back(decision, reply)
+
+    def _introduce(self, timeout: float, meanwhile: Callable[[], bool]) -> bool:
+        """Make the run known to the service; without its config, if that is what is refused."""
+        run = self._head.run
+        for known in (run, {**run, "config": {}, "tags": []}):
+            body = json.dumps(known).encode()
+            decision, reply = self._try("POST", "/runs", body, timeout, meanwhile)
+            if decision is Decision.DONE and reply is not None:
+                self.created = True
+                self._made_here = bool(reply.body.get("created"))
+                self._on_reply(reply.body)
+                return True
+            if decision is not Decision.SPLIT:
+                break
+            self._losses.add("config_rejected")
+            tell_once("config", "the service rejected the run's config: %s", self.trouble)
+        self._held_back(decision, reply)
+        return False
 
     def _try(
         self,
@@ -177,11 +193,14 @@ class Delivery:
 
     def _operation(self, line: bytes, kind: str | None, facts: dict[str, Any]) -> _Batch:
         method, suffix = _ROUTES.get(kind or "", ("PATCH", ""))
+        if kind == "begin" and self._made_here:
+            method = ""  # the run was made with these very facts
         return _Batch([line], method, self._path + suffix, json.dumps(facts).encode(), 0)
 
 
 _ROUTES = {
-    "stage": ("PATCH", ""),
+    "begin": ("PATCH", ""),
+    "stage": ("POST", "/stage"),
     "config": ("PATCH", ""),
     "alert": ("POST", "/alerts"),
     "finish": ("POST", "/finish"),

@@ -186,6 +186,11 @@ class Run:
         facts = (self._head.run, self._settings.url, self._settings.mode, self._token)
         return rejoin, facts
 
+    def begin(self) -> None:
+        """Tell a run that exists already what has changed since: stage, length, config."""
+        facts = {name: self._head.run.get(name) for name in ("stage", "warmup_steps", "config")}
+        self._put("begin", **{name: value for name, value in facts.items() if value})
+
     def start(self, seconds: float) -> bool:
         """Begin to talk; wait for the first answer up to ``seconds``. Whether there was one."""
         worker = self._worker or self._start_worker()

@@ -16,7 +16,7 @@ from gadwatch_hooks.transport import ServiceAwayError, Transport
 
 Resume = Literal["never", "allow", "must"]
 
-_RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 def init(
@@ -55,6 +55,7 @@ def init(
         "project": str(project or os.environ.get("GADWATCH_PROJECT") or "default"),
         "config": _plain_config(config),
         "tags": [str(tag) for tag in tags],
+        "source": "hook",
     }
     optional = {"group": group, "stage": stage, "warmup_steps": warmup_steps}
     body.update((key, value) for key, value in optional.items() if value is not None)
@@ -65,6 +66,7 @@ def init(
     if settings.mode == "online" and resume != "allow":
         _check_resume(run_id, resume, settings)
     run = Run(head, settings, token=token)
+    run.begin()
     run.start(max(0.0, settings.init_seconds - (time.monotonic() - started)))
     return run
 
@@ -72,7 +74,8 @@ def init(
 def _check(run_id: str | None, resume: str, stage: str | None, warmup_steps: int | None) -> None:
     if run_id is not None and not _RUN_ID.fullmatch(run_id):
         raise ValueError(
-            f"id is {run_id!r}; it must be 1 to 64 letters, digits, dots, dashes or underscores"
+            f"id is {run_id!r}; it must be 1 to 64 letters, digits, dots, dashes or underscores, "
+            "and begin with a letter, digit or underscore"
         )
     if resume not in {"never", "allow", "must"}:
         raise ValueError(f"resume is {resume!r}; it must be never, allow or must")
@@ -80,8 +83,10 @@ def _check(run_id: str | None, resume: str, stage: str | None, warmup_steps: int
         raise ValueError('resume="must" needs the id of the run to go on with')
     if stage not in {None, "warmup", "stage2"}:
         raise ValueError(f"stage is {stage!r}; it must be warmup or stage2")
-    if warmup_steps is not None and (not isinstance(warmup_steps, int) or warmup_steps < 0):
-        raise ValueError(f"warmup_steps is {warmup_steps!r}; it must be a number of steps")
+    if warmup_steps is not None and (not isinstance(warmup_steps, int) or warmup_steps < 1):
+        raise ValueError(
+            f"warmup_steps is {warmup_steps!r}; it must be a number of steps, 1 at least"
+        )
 
 
 def _check_resume(run_id: str, resume: Resume, settings: Settings) -> None:

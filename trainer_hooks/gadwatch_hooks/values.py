@@ -10,12 +10,17 @@ Two halves, because the training thread must neither wait nor pay:
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any
 
 from gadwatch_hooks.cuda import DeviceScalar, snapshot
 
+LONGEST_NAME = 250
+"""Characters that the service allows a metric's name by default."""
+
+_known_names: set[Any] = set()
 _PLAIN: set[type] = {int, float, bool, type(None), str}
 """Types whose values cannot change after ``log`` has returned; numpy's scalars join on sight."""
 
@@ -38,23 +43,34 @@ def freeze(metrics: Mapping[Any, Any]) -> dict[Any, Any]:
     return frozen
 
 
-def numbers_of(frozen: Mapping[Any, Any]) -> tuple[dict[str, float | str], int]:
-    """JSON-safe metrics and how many values were no numbers.
+def numbers_of(frozen: Mapping[Any, Any]) -> tuple[dict[str, float | str], Counter[str]]:
+    """JSON-safe metrics, and how many values were refused by reason.
 
     Non-finite values become ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``; None is a metric
     that was not measured and is left out.
     """
     metrics: dict[str, float | str] = {}
-    refused = 0
+    refused: Counter[str] = Counter()
     for name, value in frozen.items():
         if value is None:
             continue
         number = _number(value)
         if number is None:
-            refused += 1
+            refused["not_a_number"] += 1
+        elif name not in _known_names and not _is_name(name):
+            refused["bad_name"] += 1
         else:
             metrics[str(name)] = number if math.isfinite(number) else spell(number)
     return metrics, refused
+
+
+def _is_name(name: Any) -> bool:
+    """Whether the service can store a metric of this name."""
+    text = str(name)
+    fine = bool(text.strip()) and text.isprintable() and len(text) <= LONGEST_NAME
+    if fine and len(_known_names) < 10_000:
+        _known_names.add(name)
+    return fine
 
 
 def spell(number: float) -> str:

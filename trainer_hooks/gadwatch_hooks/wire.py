@@ -24,7 +24,8 @@ def step_line(step: Any, time: float, frozen: Mapping[Any, Any], losses: Losses)
         losses.add("bad_step")
         return None
     metrics, refused = numbers_of(frozen)
-    losses.add("not_a_number", refused)
+    for reason, count in refused.items():
+        losses.add(reason, count)
     if refused and not metrics:
         return None
     return _encode({"step": number, "time": round(time, 3), "metrics": metrics}).encode() + b"\n"
