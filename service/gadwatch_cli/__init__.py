@@ -1,0 +1,1 @@
+"""The ``gadwatch`` command. The one package that may import all the others."""

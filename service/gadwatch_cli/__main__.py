@@ -1,0 +1,3 @@
+from gadwatch_cli.main import main
+
+main()

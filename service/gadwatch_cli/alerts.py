@@ -1,0 +1,131 @@
+"""Where alerts go, and what is silenced."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from gadwatch_cli.connection import Connection, Url
+from gadwatch_cli.console import err, out
+from gadwatch_cli.errors import Exit, Failure
+from gadwatch_cli.ready import seconds
+
+endpoint_app = typer.Typer(no_args_is_help=True, help="Alert endpoints: add, list, test, remove.")
+silence_app = typer.Typer(no_args_is_help=True, help="Silences: add, list, end.")
+
+
+@endpoint_app.command(name="add")
+def add_endpoint(
+    kind: Annotated[
+        str,
+        typer.Argument(help="slack, webhook, alertmanager, feishu, dingtalk, wecom or email."),
+    ],
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    address: Annotated[str, typer.Argument(help="Its URL, or the e-mail address.")],
+    filters: Annotated[
+        str | None, typer.Option(help='What to let through, as JSON: \'{"projects": ["x"]}\'.')
+    ] = None,
+    send_resolved: Annotated[bool, typer.Option(help="Tell when a finding has ended.")] = True,
+    url: Url = None,
+) -> None:
+    """Send alerts there. A webhook's signing secret is printed once."""
+    body: dict[str, Any] = {
+        "kind": kind,
+        "name": name,
+        "url": address,
+        "send_resolved": send_resolved,
+    }
+    if filters is not None:
+        try:
+            body["filters"] = json.loads(filters)
+        except ValueError as error:
+            raise Failure(f"--filters is no JSON: {error}") from error
+    answer = Connection.open(url).call("POST", "/endpoints", body)
+    err.print(f"{answer['id']} added; try it: gadwatch endpoint test {answer['id']}", style="dim")
+    if answer.get("secret"):
+        err.print("The signing secret; keep it, it cannot be shown again:", style="dim")
+        typer.echo(answer["secret"])
+
+
+@endpoint_app.command(name="list")
+def list_endpoints(url: Url = None) -> None:
+    """All endpoints; addresses are shown without their secret part."""
+    table = Table("Id", "Kind", "Name", "Address", "State", box=None)
+    for row in Connection.open(url).items("/endpoints"):
+        state = row.get("disabled_reason") or "on"
+        table.add_row(row["id"], row["kind"], row["name"], row["address"], state)
+    out.print(table)
+
+
+@endpoint_app.command(name="test")
+def try_endpoint(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint's id.")], url: Url = None
+) -> None:
+    """Send a test message and tell what came back."""
+    answer = Connection.open(url).call("POST", f"/endpoints/{endpoint}/test")
+    out.print(answer["detail"], markup=False)
+    raise typer.Exit(Exit.FINE if answer["ok"] else Exit.NO)
+
+
+@endpoint_app.command(name="remove")
+def remove_endpoint(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint's id.")], url: Url = None
+) -> None:
+    """Send nothing there any more."""
+    Connection.open(url).call("DELETE", f"/endpoints/{endpoint}")
+    err.print(f"{endpoint} is removed")
+
+
+@silence_app.command(name="add")
+def add_silence(
+    run: Annotated[str | None, typer.Option(help="Only this run.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
+    duration: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")] = "2h",
+    comment: Annotated[str, typer.Option(help="Why.")] = "",
+    url: Url = None,
+) -> None:
+    """Keep quiet about a run, a rule or a project for a while."""
+    if run is None and rule is None and project is None:
+        raise Failure("say what to silence: --run, --rule or --project")
+    connection = Connection.open(url)
+    ends = datetime.now(UTC) + timedelta(seconds=seconds(duration))
+    body = {
+        "run_id": None if run is None else connection.find_run(run)["id"],
+        "rule": rule,
+        "project": project,
+        "comment": comment,
+        "ends_at": ends.isoformat(),
+    }
+    answer = connection.call(
+        "POST", "/silences", {key: value for key, value in body.items() if value is not None}
+    )
+    err.print(f"{answer['id']} holds until {answer['ends_at']}")
+
+
+@silence_app.command(name="list")
+def list_silences(url: Url = None) -> None:
+    """The silences that hold."""
+    table = Table("Id", "Run", "Rule", "Project", "Until", "By", "Comment", box=None)
+    for row in Connection.open(url).items("/silences"):
+        table.add_row(
+            row["id"],
+            row["run_id"] or "any",
+            row["rule"] or "any",
+            row["project"] or "any",
+            row["ends_at"],
+            row["created_by"],
+            row["comment"],
+        )
+    out.print(table)
+
+
+@silence_app.command(name="end")
+def end_silence(
+    silence: Annotated[str, typer.Argument(help="The silence's id.")], url: Url = None
+) -> None:
+    """Alert again."""
+    Connection.open(url).call("DELETE", f"/silences/{silence}")
+    err.print(f"{silence} has ended")

@@ -1,0 +1,137 @@
+"""Brings what stands in files to the service: once, following, or from a spool."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+import gadwatch_hooks
+from gadwatch_cli.assessment_view import verdict_line
+from gadwatch_cli.check import read_log
+from gadwatch_cli.connection import Connection, Url
+from gadwatch_cli.console import err, out
+from gadwatch_cli.errors import Exit, Failure
+from gadwatch_cli.upload import Uploaded, create_run, upload
+from gadwatch_hooks.paths import data_dir
+from gadwatch_hooks.readers import Follower
+
+RunName = Annotated[str, typer.Option("--run", help="Name of the run; its id when it fits one.")]
+Project = Annotated[str, typer.Option(help="The run's project. [env: GADWATCH_PROJECT]")]
+Stage = Annotated[str | None, typer.Option(help="warmup or stage2; read off the log if not given.")]
+LOOK_SECONDS = 1.0
+"""How often a followed log is looked at."""
+
+Warmup = Annotated[int | None, typer.Option(min=1, help="Planned length of the warm-up.")]
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(help="The log; any format that `check` reads.")],
+    run: RunName,
+    project: Project = "default",
+    stage: Stage = None,
+    warmup_steps: Warmup = None,
+    url: Url = None,
+) -> None:
+    """Send a finished log to the service. Doing it again adds nothing twice."""
+    connection = Connection.open(url)
+    if not path.exists():
+        raise Failure(f"there is no file {path}")
+    run_id = create_run(connection, run, project, stage, warmup_steps)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else None)
+        records = read_log(path, lambda done: progress.update(task, completed=done))
+        result = upload(connection, run_id, str(path.resolve()), records)
+    connection.call("POST", f"/runs/{run_id}/finish", {"status": "finished"})
+    _report(run, result)
+
+
+def _report(run: str, result: Uploaded) -> None:
+    counts = f"{result.accepted} steps taken"
+    if result.duplicate:
+        counts += f", {result.duplicate} already there"
+    if result.rejected:
+        counts += f", {result.rejected} values refused"
+    err.print(counts, style="dim")
+    if result.reply is not None:
+        out.print(verdict_line(result.reply["last_step"], result.reply, name=run))
+
+
+def tail(
+    path: Annotated[Path, typer.Argument(help="The log, while it is written; it may come later.")],
+    run: RunName,
+    project: Project = "default",
+    stage: Stage = None,
+    warmup_steps: Warmup = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Send what is new since the last time, then stop.")
+    ] = False,
+    url: Url = None,
+) -> None:
+    """Follow a growing log and send its steps; goes on where it stopped."""
+    connection = Connection.open(url)
+    run_id = create_run(connection, run, project, stage, warmup_steps)
+    position = _position_file(path, run_id)
+    follower = Follower(path, position)
+    if not path.exists():
+        err.print(f"{path} is not there yet; waiting for it", style="dim")
+    while True:
+        try:
+            new = _send_new(connection, run_id, follower)
+        except Failure as failure:
+            if once or failure.code is not Exit.UNREACHABLE:
+                raise
+            err.print(f"gadwatch: {failure} Trying again.", style="dim")
+            # What the service has not taken was not committed: read it again.
+            follower.close()
+            follower = Follower(path, position)
+        else:
+            if new.reply is not None:
+                out.print(verdict_line(new.reply["last_step"], new.reply, name=run))
+        if once:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+def sync(
+    directory: Annotated[
+        Path | None, typer.Argument(help="A spool folder; this machine's own if not given.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Send what training processes could not: offline runs, and what an outage left behind."""
+    connection = Connection.open(url)
+    try:
+        results = gadwatch_hooks.sync(directory, connection.url, connection.token)
+    except FileNotFoundError as error:
+        raise Failure(str(error)) from error
+    if not results:
+        err.print("Nothing waits to be sent.")
+    for result in results:
+        state = "sent" if result.complete else f"kept: {result.trouble or 'the service is away'}"
+        out.print(f"{result.run_id}: {result.steps} steps, {state}")
+    if not all(result.complete for result in results):
+        raise typer.Exit(Exit.UNREACHABLE)
+
+
+def _send_new(connection: Connection, run_id: str, follower: Follower) -> Uploaded:
+    """Send what has been written since the last look."""
+    result = upload(connection, run_id, follower.session, follower.poll())
+    follower.commit()
+    return result
+
+
+def _position_file(path: Path, run_id: str) -> Path:
+    """Remembers how far this log was sent to this run."""
+    name = hashlib.sha256(f"{path.resolve()} {run_id}".encode()).hexdigest()[:16]
+    folder = data_dir() / "tail"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.json"

@@ -1,0 +1,88 @@
+"""Assembles the commands and turns every failure into one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from gadwatch_cli import (
+    access,
+    alerts,
+    check,
+    database,
+    demo,
+    doctor,
+    feed,
+    ready,
+    report,
+    rules,
+    runs,
+    serve,
+    train,
+)
+from gadwatch_cli.errors import Exit, Failure
+from gadwatch_hooks.version import __version__
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="gadwatch",
+    help="Tells you whether your GAD training is healthy, why not, and when the warm-up may end.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gadwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(train.train)
+app.command()(check.check)
+app.command()(report.report)
+app.command(name="import")(feed.import_)
+app.command()(feed.tail)
+app.command()(feed.sync)
+app.command()(ready.ready)
+app.command()(runs.runs)
+app.command()(doctor.doctor)
+app.add_typer(rules.app, name="rules")
+app.add_typer(access.app, name="token")
+app.add_typer(alerts.endpoint_app, name="endpoint")
+app.add_typer(alerts.silence_app, name="silence")
+app.add_typer(database.app, name="db")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 fine, 1 no, 2 usage or input, 3 unreachable."""
+    try:
+        code = app(args=arguments, prog_name="gadwatch", standalone_mode=False)
+    except Failure as failure:
+        _complain(str(failure))
+        sys.exit(failure.code)
+    except typer.TyperException as error:
+        _complain(error.format_message())
+        sys.exit(Exit.USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(Exit.FINE)
+    sys.exit(code if isinstance(code, int) else Exit.FINE)
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"gadwatch: {' '.join(message.split())}", err=True)

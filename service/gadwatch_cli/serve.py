@@ -1,0 +1,72 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gadwatch_cli.console import err
+from gadwatch_cli.errors import Failure
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [env: GADWATCH_HOST]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 picks one. [env: GADWATCH_PORT]")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the database and the token. [env: GADWATCH_DATA_DIR]"),
+    ] = None,
+) -> None:
+    """Run the service and its dashboard; without GADWATCH_DATABASE_URL on an embedded Postgres."""
+    with starting():
+        from gadwatch_dashboards import install
+        from gadwatch_service.logs import configure_logging
+        from gadwatch_service.server import run_server
+        from gadwatch_service.settings import load_settings
+
+        settings = load_settings(host=host, port=port, data_dir=data_dir)
+        configure_logging(settings.log_level, settings.log_format)
+        run_server(settings, [install], _announce)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Turns what keeps a service from starting into one clear line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"the service needs more packages ({error.name} is missing): "
+            "pip install 'gadwatch[service]'"
+        ) from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise Failure(
+            f"the service cannot start: {error.strerror or error}. If the port is taken, choose "
+            "another with --port or GADWATCH_PORT."
+        ) from error
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        raise Failure(str(error)) from error
+
+
+def _is_expected(error: Exception) -> bool:
+    from sqlalchemy.exc import OperationalError
+
+    from gadwatch_service.settings import SettingsError
+    from gadwatch_service.store.embedded import EmbeddedError
+
+    return isinstance(error, (SettingsError, EmbeddedError, OperationalError))
+
+
+def _announce(url: str, login_path: str | None) -> None:
+    err.print(f"gadwatch is ready: [bold]{url}[/bold]")
+    if login_path is not None:
+        err.print(f"first login (valid once): [bold]{url}{login_path}[/bold]")
+    err.print("Ctrl-C stops it.", style="dim")
