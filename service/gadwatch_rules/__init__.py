@@ -8,8 +8,9 @@ Nothing here reads a clock, a file outside the package or the network::
     engine.assess(state, run="warmup-7").as_dict()
 """
 
-from gadwatch_rules.assessment import Assessment, ClauseFact
+from gadwatch_rules.assessment import Assessment
 from gadwatch_rules.catalogue import canonical_name, watched_metrics
+from gadwatch_rules.clauses import ClauseFact
 from gadwatch_rules.engine import Engine
 from gadwatch_rules.errors import PackError, RulesError, StateError
 from gadwatch_rules.findings import (

@@ -66,8 +66,8 @@ class VerdictChange:
     step: int
     verdict: str
     clauses: tuple[Mapping[str, Any], ...]
+    """As in the assessment, in English, JSON-safe."""
     pack: str
-    reason: str = ""
 
 
 @dataclass(slots=True)

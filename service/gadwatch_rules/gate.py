@@ -52,11 +52,25 @@ class Latch(NamedTuple):
 class GateView(Protocol):
     """What the gate may look at."""
 
-    windows: Mapping[str, Window]
-    position: int
-    bad_position: int
-    """The newest position with a non-finite value, 0 for never."""
-    open_critical: int
+    @property
+    def windows(self) -> Mapping[str, Window]:
+        """Every watched metric's recent values."""
+
+    @property
+    def position(self) -> int:
+        """Observed steps of the segment."""
+
+    @property
+    def bad_position(self) -> int:
+        """The newest position with a non-finite value, 0 for never."""
+
+    @property
+    def open_critical(self) -> int:
+        """Critical findings that are firing."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether the run is stalled."""
 
 
 UNSEEN = Measured(NOT_KNOWN, None, True, "not_seen")
@@ -151,6 +165,8 @@ def score_diff_floor(view: GateView, s: GateSettings) -> Measured:
 
 def data_fresh(view: GateView, s: GateSettings) -> Measured:
     """Every needed metric has come lately."""
+    if view.silent:
+        return Measured(FAIL, None, True, "stalled")
     oldest = 0
     for name in NEEDED:
         window = view.windows.get(name)
@@ -205,7 +221,7 @@ def ranking_loss_steady(view: GateView, s: GateSettings) -> Measured:
     if unknown := _filling(window, size):
         return unknown
     assert window is not None
-    slow = swing(window.values[-size:]).slow
+    slow = window.remembered("swing", 50, swing).slow
     return Measured(PASS if slow <= s.loss_variation else FAIL, slow, slow > 2 * s.loss_variation)
 
 

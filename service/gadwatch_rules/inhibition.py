@@ -2,7 +2,7 @@
 
 - a non-finite value hides the level findings of its metric;
 - a critical finding hides the weaker ones on the same metric;
-- a stalled run hides the level findings of all metrics.
+- a stalled run hides what is less than critical: its levels are old.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,7 @@ def inhibitors(
     """The hidden ones among the active cells, each with the rule that hides it."""
     if len(active) < 2:
         return {}
+    stalled = next((index for index in active if rules[index].kind == "stalled"), None)
     strongest: dict[str, int] = {}
     for index in active:
         cell, rule = cells[index], rules[index]
@@ -39,6 +40,10 @@ def inhibitors(
             strongest[rule.metric] = index
     hidden = {}
     for index in active:
+        if stalled is not None and index != stalled:
+            if cells[index].severity < Severity.CRITICAL:
+                hidden[index] = rules[stalled].id
+                continue
         top = strongest.get(rules[index].metric)
         if top is None or top == index:
             continue

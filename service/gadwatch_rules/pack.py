@@ -76,6 +76,11 @@ class Pack:
         """Every rule on every metric, in the pack's order."""
         return tuple(rule for entry in self.entries for rule in entry.rules)
 
+    def overridable(self) -> set[str]:
+        """The rules whose thresholds an override may change."""
+        names = {entry.id for entry in self.entries}
+        return names | {"gate"} if self.gate is not None else names
+
     def entry(self, rule_id: str) -> RuleEntry:
         """The documented rule of this id; KeyError when there is none."""
         for entry in self.entries:

@@ -3,7 +3,7 @@
 from gadwatch_rules import catalogue, gate
 from gadwatch_rules.catalogue import watched_metrics
 from gadwatch_rules.pack import Pack
-from gadwatch_rules.primitives import Finite, Rule
+from gadwatch_rules.primitives import Finite, Rule, Stalled
 from gadwatch_rules.window import Window
 
 _GATE_METRICS = (*gate.NEEDED, catalogue.D_ACC_UNTIED, catalogue.REWARD, catalogue.FORMAT)
@@ -15,13 +15,16 @@ class Program:
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
         self.rules: tuple[Rule, ...] = pack.rules
-        self.finite = {
-            rule.metric: index for index, rule in enumerate(self.rules) if isinstance(rule, Finite)
-        }
+        numbered = tuple(enumerate(self.rules))
+        self.finite = {rule.metric: at for at, rule in numbered if isinstance(rule, Finite)}
         self.finite_indexes = frozenset(self.finite.values())
-        self.judged = tuple(
-            (index, rule) for index, rule in enumerate(self.rules) if not isinstance(rule, Finite)
+        self.stalled = next(
+            ((at, rule) for at, rule in numbered if isinstance(rule, Stalled)), None
         )
+        self.judged = tuple(
+            (at, rule) for at, rule in numbered if not isinstance(rule, Finite | Stalled)
+        )
+        """The rules that every step asks, with their cells' places."""
         self._keep: dict[str, int] = dict.fromkeys(watched_metrics(), 1)
         self._start: dict[str, int] = dict.fromkeys(watched_metrics(), 0)
         for rule in self.rules:

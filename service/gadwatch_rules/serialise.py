@@ -4,22 +4,18 @@ Layout: ``GWS1``, the head's length (u32, little-endian), the head, the doubles.
 the engine's fingerprint; another engine's state is refused, never guessed at.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 import sys
 from array import array
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from gadwatch_rules.errors import StateError
 from gadwatch_rules.gate import Latch
 from gadwatch_rules.hold import QUIET, Cell, State
 from gadwatch_rules.results import Severity
 from gadwatch_rules.state import RunState
-
-if TYPE_CHECKING:
-    from gadwatch_rules.engine import Engine
 
 MAGIC = b"GWS1"
 _HEAD = struct.Struct("<4sI")
@@ -32,8 +28,8 @@ _PLAIN = (
     "last_step",
     "last_time",
     "promised_until",
-    "stalled",
-    "stalled_since",
+    "silent",
+    "verdict",
     "segment_start",
     "position",
     "age",
@@ -51,7 +47,7 @@ def dump_state(state: RunState, fingerprint: str) -> bytes:
     for name, window in state.windows.items():
         if not window.seen:
             continue
-        values = window.values[-window.keep - 1 :]
+        values = window.stored()
         floats.extend(values)
         floats.extend(window.start)
         floats.append(window.last)
@@ -87,7 +83,7 @@ def dump_state(state: RunState, fingerprint: str) -> bytes:
     return _HEAD.pack(MAGIC, len(encoded)) + encoded + floats.tobytes()
 
 
-def load_state(data: bytes, engine: Engine) -> RunState:
+def load_state(data: bytes, fingerprint: str, blank: Callable[[str], RunState]) -> RunState:
     """The state of these bytes. Raises StateError when they are not this engine's."""
     try:
         magic, size = _HEAD.unpack_from(data)
@@ -98,16 +94,18 @@ def load_state(data: bytes, engine: Engine) -> RunState:
         floats.frombytes(data[_HEAD.size + size :])
     except (struct.error, ValueError) as error:
         raise StateError(f"the stored state is damaged ({error}); derive it by replay") from error
-    if head["for"] != engine.fingerprint:
+    if head["for"] != fingerprint:
         raise StateError("the rules have changed since this state; derive it anew by replay")
     if sys.byteorder == "big":
         floats.byteswap()
-    return _rebuild(head, floats.tolist(), engine)
+    return _rebuild(head, floats.tolist(), blank)
 
 
-def _rebuild(head: dict[str, Any], floats: list[float], engine: Engine) -> RunState:
+def _rebuild(
+    head: dict[str, Any], floats: list[float], blank: Callable[[str], RunState]
+) -> RunState:
     plain = dict(zip(_PLAIN, head["plain"], strict=True))
-    state = engine.blank_state(plain["stage"])
+    state = blank(plain["stage"])
     for name, value in plain.items():
         setattr(state, name, value)
     at = 0

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from gadwatch_rules import gate
-from gadwatch_rules.assessment import Assessment, ClauseFact, clause_fact, health_of
+from gadwatch_rules.assessment import Assessment, health_of
+from gadwatch_rules.clauses import ClauseFact, clause_fact
 from gadwatch_rules.engine import Engine
 from gadwatch_rules.findings import Finding
 from gadwatch_rules.results import Severity, Status

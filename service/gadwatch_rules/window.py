@@ -1,6 +1,14 @@
 """The recent finite values of one metric. Everything a rule remembers of a series is here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import sqrt
+from operator import sub
+from typing import TypeVar
+
+T = TypeVar("T")
+
+BLOCK = 5
+"""Steps of a block: trends and swings are judged when a block is full."""
 
 
 class Window:
@@ -17,6 +25,7 @@ class Window:
         "keep",
         "last",
         "last_before",
+        "memo",
         "seen",
         "seen_before",
         "start",
@@ -33,23 +42,28 @@ class Window:
         self.seen = self.seen_before = 0
         self.bad = self.bad_before = 0
         self.last = self.last_before = 0.0
+        self.memo: dict[str, object] = {}
 
-    def push(self, value: float, position: int, finite: bool) -> None:
-        """Take the value observed at ``position``; its caller knows whether it is finite."""
-        self.seen_before, self.bad_before = self.seen, self.bad
+    def push(self, value: float, position: int, finite: bool) -> bool:
+        """Take the value observed at ``position``. Gives back ``finite``: whether it counts."""
+        self.seen_before = self.seen
+        self.bad_before = self.bad
         self.last_before = self.last
         self.seen = position
         self.last = value
         if not finite:
             self.bad = position
-            return
+            return False
         values = self.values
-        if len(values) > 2 * self.keep + 16:
-            del values[: -self.keep - 1]
+        if len(values) > 2 * self.keep + 32:
+            del values[: -self.keep - BLOCK]
         values.append(value)
         self.count += 1
-        if len(self.start) < self.start_size:
+        if not self.count % BLOCK and self.memo:
+            self.memo = {}
+        if self.count <= self.start_size:
             self.start.append(value)
+        return True
 
     def undo(self) -> None:
         """Take back the newest push. Only one step can be taken back."""
@@ -60,14 +74,23 @@ class Window:
             self.count -= 1
         self.seen, self.bad = self.seen_before, self.bad_before
         self.last = self.last_before
+        self.memo = {}
 
-    def recent(self, size: int) -> list[float]:
-        """The newest ``size`` finite values, oldest first; fewer when there are not so many."""
-        return self.values[-size:]
+    def stored(self) -> list[float]:
+        """The values that must outlive this process."""
+        return self.values[-self.keep - BLOCK :]
 
-    def smooth(self, size: int = 8) -> float:
-        """Median of the newest ``size`` values."""
-        return median(self.values[-size:])
+    def in_blocks(self, size: int) -> list[float]:
+        """The newest ``size`` values up to the end of the last full block."""
+        end = len(self.values) - self.count % BLOCK
+        return self.values[max(0, end - size) : end]
+
+    def remembered(self, key: str, size: int, work: Callable[[list[float]], T]) -> T:
+        """What ``work`` makes of ``in_blocks(size)``, worked out once a block."""
+        known = self.memo.get(key)
+        if known is None:
+            known = self.memo[key] = work(self.in_blocks(size))
+        return known  # type: ignore[return-value] # one key, one kind of work
 
 
 def median(values: Iterable[float]) -> float:
@@ -78,3 +101,14 @@ def median(values: Iterable[float]) -> float:
     if size % 2:
         return ordered[middle]
     return 0.5 * (ordered[middle - 1] + ordered[middle])
+
+
+def step_spread(values: list[float]) -> float:
+    """Standard deviation of the noise from step to step, blind to slow drifts.
+
+    Differences of independent values have twice their variance. 0 for fewer than two values.
+    """
+    if len(values) < 2:
+        return 0.0
+    steps = list(map(sub, values[1:], values))
+    return sqrt(sum([step * step for step in steps]) / (2 * len(steps)))

@@ -1,26 +1,35 @@
 from collections.abc import Mapping
-from math import inf
+from math import inf, sqrt
 from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
 from gadwatch_rules.trend import trend
-from gadwatch_rules.window import Window, median
+from gadwatch_rules.window import Window, median, step_spread
 
 RISING_T = 2.5
 """A rise of block means counts while its slope is this many standard errors above 0."""
+
+LONG = 32
+"""Values of the long look, which tells a small shift from noise."""
 
 
 class Band(Rule):
     """A level with zones: critical, warning, ok, warning, critical.
 
-    Judges the median of the newest ``smooth`` values. A quiet rule fires beyond a bound by
-    ``margin`` (absolute) or ``relative_margin`` (of the bound); a firing one recovers at the
-    bound itself, so that a level on the bound cannot flap.
+    1. The median of the newest ``smooth`` values inside the ok zone is ok.
+    2. Beyond a bound by the margin it is bad. The margin is ``margin`` (absolute) or
+       ``relative_margin`` (of the bound), and never less than what noise alone does to such
+       a median (``noise`` standard errors).
+    3. Short of that the mean of the newest 32 values is asked in the same way: it sees a
+       small shift that a median of eight cannot tell from noise.
+    4. A firing rule recovers at the bound itself, without a margin, so that a level near
+       the bound cannot flap.
 
     With the option ``learning`` the low side is pending during the grace of the warm-up and,
     up to half the warm-up, while the metric still rises; the high side is silent for
-    ``silent_steps``.
+    ``silent_steps``. ``prefer`` names a better variant of the metric, judged where it is
+    logged; ``absolute`` judges the value without its sign.
     """
 
     kind = "band"
@@ -31,6 +40,7 @@ class Band(Rule):
         "critical_high": inf,
         "margin": 0.0,
         "relative_margin": 0.0,
+        "noise": 3.0,
         "smooth": 8,
         "silent_steps": 20,
         "grace_steps": 50,
@@ -39,41 +49,33 @@ class Band(Rule):
     }
     OPTIONS = frozenset({"learning", "absolute", "prefer"})
 
-    def prepare(self) -> None:
-        """Work out the bounds once."""
-        limits = self.thresholds
-        slack = limits["margin"]
-        share = limits["relative_margin"]
-
-        def outer(bound: float, sign: int) -> float:
-            return bound + sign * (slack + share * abs(bound)) if abs(bound) < inf else bound
-
-        self.set("low", limits["ok_low"])
-        self.set("high", limits["ok_high"])
-        self.set("fire_low", outer(limits["ok_low"], -1))
-        self.set("fire_high", outer(limits["ok_high"], 1))
-        self.set("critical_low", outer(limits["critical_low"], -1))
-        self.set("critical_high", outer(limits["critical_high"], 1))
-        self.set("smooth", int(limits["smooth"]))
-        self.set("learning", bool(self.options.get("learning")))
-        self.set("absolute", bool(self.options.get("absolute")))
-        self.set("prefer", self.options.get("prefer"))
-
     low: float
     high: float
-    fire_low: float
-    fire_high: float
-    critical_low: float
-    critical_high: float
     smooth: int
     learning: bool
     absolute: bool
     prefer: str | None
 
+    def prepare(self) -> None:
+        """Read the thresholds that every step needs."""
+        limits = self.thresholds
+        if not limits["critical_low"] <= limits["ok_low"] < limits["ok_high"]:
+            raise ValueError("expected critical_low <= ok_low < ok_high")
+        if limits["critical_high"] < limits["ok_high"] < inf:
+            raise ValueError("expected ok_high <= critical_high")
+        if limits["ok_low"] == -inf and limits["ok_high"] == inf:
+            raise ValueError("expected ok_low, ok_high or both")
+        self.set("low", limits["ok_low"])
+        self.set("high", limits["ok_high"])
+        self.set("smooth", int(limits["smooth"]))
+        self.set("learning", bool(self.options.get("learning")))
+        self.set("absolute", bool(self.options.get("absolute")))
+        self.set("prefer", self.options.get("prefer"))
+
     @property
     def window(self) -> int:
-        """Smoothing needs few values; the rise of a young critic needs fifty."""
-        return 50 if self.learning else self.smooth
+        """The long look; the rise of a young critic needs fifty values."""
+        return 50 if self.learning else LONG
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -83,42 +85,71 @@ class Band(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:
         """Judge the smoothed level."""
         window = view.windows[self.metric]
-        if self.prefer is not None:
-            better = view.windows[self.prefer]
-            if better.seen:
-                window = better
+        if self.prefer is not None and view.windows[self.prefer].seen:
+            window = view.windows[self.prefer]
         if window.seen != view.position or window.bad == window.seen:
             return None
-        recent = window.values[-self.smooth :]
-        value = median(recent)
+        value = median(window.values[-self.smooth :])
         if self.absolute:
             value = abs(value)
+        if self.low <= value <= self.high:
+            return OK
+        if not firing and self.learning and value > self.high and self._silent(view):
+            return OK
+        return self._outside(view, window, value, firing)
+
+    def _outside(self, view: View, window: Window, value: float, firing: bool) -> Result:
+        recent = window.values[-LONG:]
+        spread = step_spread(recent)
+        mean = sum(recent) / len(recent)
+        if self.absolute:
+            mean = abs(mean)
         if firing:
-            if self.low <= value <= self.high:
+            if len(recent) == LONG and self.low <= mean <= self.high:
                 return OK
-        elif self.fire_low <= value <= self.fire_high:
-            return OK
+            slack = 0.0
+        else:
+            # A median is 1.25 times as noisy as a mean.
+            noise = self.thresholds["noise"] * spread
+            slack = 1.25 * noise / sqrt(min(self.smooth, len(recent)))
+            if not self._beyond(value, slack):
+                value, slack = mean, noise / sqrt(len(recent))
+                if not self._beyond(value, slack):
+                    return OK
+        return self._result(view, window, value, slack)
+
+    def _beyond(self, value: float, slack: float) -> bool:
+        return value < self.low - self._margin(self.low, slack) or (
+            value > self.high + self._margin(self.high, slack)
+        )
+
+    def _margin(self, bound: float, slack: float) -> float:
+        limits = self.thresholds
+        return max(limits["margin"], limits["relative_margin"] * abs(bound), slack)
+
+    def _result(self, view: View, window: Window, value: float, slack: float) -> Result:
+        limits = self.thresholds
         if value < self.low:
-            return self._below(view, window, value)
-        if self.learning and view.age <= self.thresholds["silent_steps"]:
-            return OK
-        critical = value > self.critical_high
+            bound = limits["critical_low"]
+            critical = bound > -inf and value < bound - self._margin(bound, slack)
+            return Result(
+                Status.CRITICAL if critical else Status.WARNING,
+                "below",
+                value,
+                limit(">=", bound if critical else self.low),
+                learning=self.learning and self._still_learning(view, window),
+            )
+        bound = limits["critical_high"]
+        critical = bound < inf and value > bound + self._margin(bound, slack)
         return Result(
             Status.CRITICAL if critical else Status.WARNING,
             "above",
             value,
-            limit("<=", self.thresholds["critical_high" if critical else "ok_high"]),
+            limit("<=", bound if critical else self.high),
         )
 
-    def _below(self, view: View, window: Window, value: float) -> Result:
-        critical = value < self.critical_low
-        return Result(
-            Status.CRITICAL if critical else Status.WARNING,
-            "below",
-            value,
-            limit(">=", self.thresholds["critical_low" if critical else "ok_low"]),
-            learning=self.learning and self._still_learning(view, window),
-        )
+    def _silent(self, view: View) -> bool:
+        return view.age <= self.thresholds["silent_steps"]
 
     def _still_learning(self, view: View, window: Window) -> bool:
         limits = self.thresholds
@@ -126,4 +157,4 @@ class Band(Rule):
             return True
         if view.age > limits["rising_share"] * view.warmup_steps or len(window.values) < 20:
             return False
-        return trend(window.recent(50)).t > RISING_T
+        return window.remembered("trend", 50, trend).t > RISING_T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -18,10 +18,25 @@ class View(Protocol):
     since its start (the first has age 1), so that gaps in the log do not stretch a grace.
     """
 
-    windows: Mapping[str, Window]
-    position: int
-    age: int
-    warmup_steps: int
+    @property
+    def windows(self) -> Mapping[str, Window]:
+        """Every watched metric's recent values."""
+
+    @property
+    def position(self) -> int:
+        """Observed steps of the segment."""
+
+    @property
+    def age(self) -> int:
+        """Training steps of the segment."""
+
+    @property
+    def warmup_steps(self) -> int:
+        """Planned length of the warm-up."""
+
+    @property
+    def logged(self) -> Set[str]:
+        """The metrics that this run has logged itself, up to the step before."""
 
 
 @dataclass(frozen=True)

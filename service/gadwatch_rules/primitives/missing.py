@@ -1,0 +1,40 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
+from gadwatch_rules.primitives.base import Rule, View, limit
+from gadwatch_rules.results import OK, Result, Status
+
+
+class Missing(Rule):
+    """A needed metric has not come for ``steps`` observed steps.
+
+    With the option ``vanished`` only a metric that this run has logged before can be missing.
+    """
+
+    kind = "missing"
+    DEFAULTS: ClassVar[Mapping[str, float]] = {"steps": 20}
+    OPTIONS = frozenset({"vanished"})
+
+    @property
+    def window(self) -> int:
+        """No values: its absence is all that counts."""
+        return 1
+
+    def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
+        """Judge the time since the metric was seen."""
+        window = view.windows[self.metric]
+        absent = view.position - window.seen
+        steps = self.thresholds["steps"]
+        if absent < steps:
+            return OK
+        if self.options.get("vanished") and self.metric not in view.logged:
+            return None
+        reason = "vanished" if window.seen or self.metric in view.logged else "never_came"
+        return Result(
+            Status.WARNING,
+            reason,
+            None,
+            limit("<", steps),
+            at_once=Status.WARNING,
+            facts={"steps": absent},
+        )

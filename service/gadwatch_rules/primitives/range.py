@@ -1,0 +1,35 @@
+from collections.abc import Mapping
+from math import inf
+from typing import ClassVar
+
+from gadwatch_rules.primitives.base import Rule, View, limit
+from gadwatch_rules.results import OK, Result, Status
+
+
+class Range(Rule):
+    """Every single value lies between ``low`` and ``high``; outside is critical.
+
+    No smoothing and no grace: the bounds are far from anything healthy. The rule's hold still
+    asks for more than one value.
+    """
+
+    kind = "range"
+    DEFAULTS: ClassVar[Mapping[str, float]] = {"low": -inf, "high": inf}
+
+    @property
+    def window(self) -> int:
+        """The newest value alone."""
+        return 1
+
+    def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
+        """Judge the newest value."""
+        window = view.windows[self.metric]
+        if window.seen != view.position or window.bad == window.seen:
+            return None
+        value = window.last
+        low, high = self.thresholds["low"], self.thresholds["high"]
+        if low <= value <= high:
+            return OK
+        if value < low:
+            return Result(Status.CRITICAL, "below", value, limit(">=", low))
+        return Result(Status.CRITICAL, "above", value, limit("<=", high))

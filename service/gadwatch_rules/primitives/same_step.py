@@ -1,0 +1,167 @@
+"""Rules that compare metrics of the same step."""
+
+from collections.abc import Mapping
+from math import exp, log1p
+from typing import ClassVar
+
+from gadwatch_rules import catalogue as m
+from gadwatch_rules.primitives.base import Rule, View, limit
+from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.window import median
+
+
+class Identity(Rule):
+    """The metric equals the sum of others (``terms``, with factors) at the same step.
+
+    ``optional`` terms count 0 where they are not logged. The difference may be ``absolute``
+    plus ``relative`` of the larger side.
+    """
+
+    kind = "identity"
+    DEFAULTS: ClassVar[Mapping[str, float]] = {"absolute": 0.05, "relative": 0.05}
+    OPTIONS = frozenset({"terms", "optional"})
+    terms: tuple[tuple[str, float], ...]
+    maybe: tuple[tuple[str, float], ...]
+
+    def prepare(self) -> None:
+        """Read the terms."""
+        self.set("terms", _terms(self.options.get("terms"), "terms"))
+        self.set("maybe", _terms(self.options.get("optional", {}), "optional"))
+        if not self.terms:
+            raise ValueError('expected terms = { "METRIC" = FACTOR, … }')
+
+    @property
+    def window(self) -> int:
+        """The newest values alone."""
+        return 1
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Both sides."""
+        return (self.metric, *(name for name, _ in (*self.terms, *self.maybe)))
+
+    def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
+        """Judge when every part has come."""
+        windows, position = view.windows, view.position
+        left = windows[self.metric]
+        if left.seen != position or left.bad == position:
+            return None
+        right = 0.0
+        for name, factor in self.terms:
+            window = windows[name]
+            if window.seen != position or window.bad == position:
+                return None
+            right += factor * window.last
+        for name, factor in self.maybe:
+            window = windows[name]
+            if window.seen == position != window.bad:
+                right += factor * window.last
+        apart = left.last - right
+        limits = self.thresholds
+        allowed = limits["absolute"] + limits["relative"] * max(abs(left.last), abs(right))
+        if abs(apart) <= allowed:
+            return OK
+        return Result(
+            Status.WARNING, "differs", left.last, limit("≈", right), facts={"apart": apart}
+        )
+
+
+class Jensen(Rule):
+    """The ranking loss is at least softplus(-score_diff / temperature), by convexity.
+
+    A smaller one has another unit or temperature, or mixes two variants. Judged where the
+    temperature is known; ``relative`` is the slack.
+    """
+
+    kind = "jensen"
+    DEFAULTS: ClassVar[Mapping[str, float]] = {"absolute": 0.01, "relative": 0.05}
+
+    @property
+    def window(self) -> int:
+        """The newest values alone."""
+        return 1
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Loss, difference and temperature."""
+        return (m.RANKING_LOSS, m.SCORE_DIFF, m.TEMPERATURE)
+
+    def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
+        """Judge when every part has come."""
+        for name in self.inputs:
+            window = view.windows[name]
+            if window.seen != view.position or window.bad == view.position:
+                return None
+        loss, difference, temperature = (view.windows[name].last for name in self.inputs)
+        if temperature <= 0:
+            return None
+        least = softplus(-difference / temperature)
+        limits = self.thresholds
+        if loss >= least * (1 - limits["relative"]) - limits["absolute"]:
+            return OK
+        return Result(
+            Status.WARNING,
+            "below_jensen",
+            loss,
+            limit(">=", least),
+            facts={"score_diff": difference, "temperature": temperature},
+        )
+
+
+class Gap(Rule):
+    """How far a metric lies above another one, such as training above fresh data.
+
+    Judged whenever the other one comes, against the smoothed metric. One measurement beyond
+    ``critical`` is enough, for such probes come seldom and are large.
+    """
+
+    kind = "gap"
+    DEFAULTS: ClassVar[Mapping[str, float]] = {"ok": 0.15, "critical": 0.25, "smooth": 8}
+    OPTIONS = frozenset({"other"})
+    other: str
+
+    def prepare(self) -> None:
+        """Read the other metric."""
+        other = self.options.get("other")
+        if not isinstance(other, str):
+            raise ValueError('expected other = "METRIC"')
+        self.set("other", m.canonical_name(other))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Both metrics."""
+        return (self.metric, self.other)
+
+    def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
+        """Judge when the other metric has come."""
+        base, other = view.windows[self.metric], view.windows[self.other]
+        if other.seen != view.position or other.bad == view.position or not base.values:
+            return None
+        level = median(base.values[-int(self.thresholds["smooth"]) :])
+        gap = level - other.last
+        limits = self.thresholds
+        if gap <= limits["ok"]:
+            return OK
+        critical = gap > limits["critical"]
+        status = Status.CRITICAL if critical else Status.WARNING
+        return Result(
+            status,
+            "gap",
+            gap,
+            limit("<=", limits["critical" if critical else "ok"]),
+            at_once=Status.CRITICAL if critical else Status.OK,
+            facts={"level": level, "other": other.last, "other_metric": self.other},
+        )
+
+
+def softplus(x: float) -> float:
+    """log(1 + exp(x)) without overflow."""
+    return max(x, 0.0) + log1p(exp(-abs(x)))
+
+
+def _terms(value: object, name: str) -> tuple[tuple[str, float], ...]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(factor, int | float) for factor in value.values()
+    ):
+        raise ValueError(f'expected {name} = {{ "METRIC" = FACTOR, … }}')
+    return tuple((m.canonical_name(str(key)), float(factor)) for key, factor in value.items())
