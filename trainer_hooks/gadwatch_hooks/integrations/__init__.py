@@ -1,0 +1,1 @@
+"""Training frameworks' own extension points; each module needs its framework installed."""
