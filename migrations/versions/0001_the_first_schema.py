@@ -38,8 +38,8 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("sessions", postgresql.ARRAY(sa.Text()), nullable=False),
-        sa.Column("first_step", sa.BigInteger(), nullable=False),
-        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.Column("first_step", sa.BigInteger(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("stages", postgresql.JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "attempt", name="pk_attempts"),
@@ -65,6 +65,12 @@ def upgrade() -> None:
         postgresql_with={"toast_tuple_target": "8160"},
     )
     op.create_table(
+        "beats",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_beats"),
+    )
+    op.create_table(
         "deliveries",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("delivery_id", sa.Text(), nullable=False),
@@ -78,14 +84,20 @@ def upgrade() -> None:
         sa.Column("leased_by", sa.Text(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("digest_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "delivery_id", name="pk_deliveries"),
     )
     op.create_index("ix_deliveries_created_at_run_id", "deliveries", ["created_at", "run_id"])
     op.create_index(
-        "ix_deliveries_due_at",
+        "ix_deliveries_endpoint_id_due_at",
         "deliveries",
-        ["due_at"],
+        ["endpoint_id", "due_at"],
         postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deliveries_run_id_endpoint_id_created_at",
+        "deliveries",
+        ["run_id", "endpoint_id", "created_at"],
     )
     op.create_table(
         "delivery_attempts",
@@ -114,6 +126,7 @@ def upgrade() -> None:
         sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.Column("consecutive_failures", sa.Integer(), nullable=False),
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_slot_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("endpoint_id", name="pk_endpoints"),
         sa.UniqueConstraint("name", name="uq_endpoints_name"),
     )
@@ -144,6 +157,25 @@ def upgrade() -> None:
         "ix_findings_open", "findings", ["run_id"], postgresql_where=sa.text("state <> 'resolved'")
     )
     op.create_table(
+        "notices",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("endpoint_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.BigInteger(), nullable=False),
+        sa.Column("event", postgresql.JSONB(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("review_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "endpoint_id", "subject", name="pk_notices"),
+    )
+    op.create_index(
+        "ix_notices_review_at",
+        "notices",
+        ["review_at"],
+        postgresql_where=sa.text("review_at IS NOT NULL"),
+    )
+    op.create_table(
         "projects",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("overrides", postgresql.JSONB(), nullable=False),
@@ -170,6 +202,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("promised_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stall_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("health", sa.Text(), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
@@ -210,6 +243,7 @@ def upgrade() -> None:
         sa.Column("overrides_changed_by", sa.Text(), nullable=True),
         sa.Column("overrides_changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("metrics", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("percent", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("run_id", name="pk_runs"),
     )
     op.create_index("ix_runs_created_at_run_id", "runs", ["created_at", "run_id"])

@@ -1,6 +1,8 @@
 from fastapi import APIRouter
 
 from gadwatch_service.access import endpoints as access
+from gadwatch_service.ingest import endpoints as ingest
+from gadwatch_service.runs import endpoints as runs
 
 PREFIX = "/api/v1"
 
@@ -10,4 +12,6 @@ def api() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.include_router(access.tokens)
     router.include_router(access.myself)
+    for part in (runs.pushing, runs.asking, runs.reading, runs.writing, ingest.router):
+        router.include_router(part)
     return router

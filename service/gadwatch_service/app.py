@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 
 from fastapi import FastAPI
 
@@ -15,6 +16,8 @@ from gadwatch_service.access.routes import refuse_unguarded
 from gadwatch_service.api import api
 from gadwatch_service.errors import add_error_handlers
 from gadwatch_service.heartbeat import Heartbeats
+from gadwatch_service.ingest.service import Ingest
+from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.middleware import add_middleware
 from gadwatch_service.mlflow import endpoints as mlflow
 from gadwatch_service.operation import endpoints as operation
@@ -32,7 +35,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     """The whole service; it opens its database when it starts, not before.
 
     Its parts hang on ``app.state``: ``settings``, ``now`` (the clock), ``database``,
-    ``authenticator``, ``heartbeats``.
+    ``authenticator``, ``heartbeats``, ``keeper`` (writers of runs), ``ingest``.
     """
     app = FastAPI(
         title="gadwatch",
@@ -46,7 +49,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     app.state.now = clock.utc_now
     app.state.heartbeats = Heartbeats()
     app.state.authenticator = Authenticator(
-        settings, lambda: app.state.database.session(), lambda: app.state.now()
+        settings, lambda: database_of(app).session(), clock_of(app)
     )
     add_middleware(app, settings)
     add_error_handlers(app)
@@ -64,6 +67,22 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     return app
 
 
+def database_of(app: FastAPI) -> Database:
+    """The database of ``app``, once it has started."""
+    database: Database = app.state.database
+    return database
+
+
+def clock_of(app: FastAPI) -> clock.Clock:
+    """The clock that ``app`` carries at the moment of asking: a test may have put its own."""
+
+    def now() -> datetime:
+        moment: datetime = app.state.now()
+        return moment
+
+    return now
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
@@ -73,6 +92,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
         app.state.database = database
+        app.state.keeper = Keeper(database, clock_of(app))
+        app.state.ingest = Ingest(app.state.keeper, settings)
         async with database.session() as session:
             app.state.login_path = await ensure_owner(session, settings, app.state.now())
         workers = Workers(app.state.heartbeats)

@@ -45,6 +45,8 @@ class Run(Base):
     overrides_changed_at: Mapped[datetime | None]
     metrics: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """The run's metric catalogue: position n names element n of every ``values`` array."""
+    percent: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """The metrics that this run logs as percent; they are stored as fractions."""
 
     __table_args__ = (
         Index(None, "project", "created_at", "run_id"),
@@ -92,6 +94,8 @@ class RunState(Base):
     finished_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     """When the service last heard of the run (its own clock)."""
+    promised_until: Mapped[datetime | None]
+    """Until when the trainer said that it may be silent."""
     stall_due_at: Mapped[datetime | None]
     """When to look whether silence has become a finding; NULL once the run has ended.
 
@@ -119,8 +123,9 @@ class Attempt(Base):
     attempt: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     sessions: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """The hook's random names for the processes that wrote it; empty for other ways in."""
-    first_step: Mapped[int] = mapped_column(BigInteger)
-    last_step: Mapped[int] = mapped_column(BigInteger)
+    first_step: Mapped[int | None] = mapped_column(BigInteger)
+    last_step: Mapped[int | None] = mapped_column(BigInteger)
+    """Kept when the next attempt begins; the newest attempt's is in :class:`RunState`."""
     started_at: Mapped[datetime]
     stages: Mapped[list[Any]]
     """Its stages in order: ``[{"stage": "warmup", "step": null, "at": "…"}, …]``; ``step`` is the

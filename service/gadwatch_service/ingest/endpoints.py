@@ -1,0 +1,32 @@
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+
+from gadwatch_service.access.guard import current_identity, requires
+from gadwatch_service.access.identity import Identity
+from gadwatch_service.ingest.body import read_body
+from gadwatch_service.ingest.parse import parse_push
+from gadwatch_service.ingest.service import Ingest
+from gadwatch_service.settings import Settings
+
+router = APIRouter(tags=["steps"], dependencies=[Depends(requires("ingest"))])
+
+_encode = msgspec.json.Encoder().encode
+
+
+@router.post("/runs/{run_id}/steps")
+async def push_steps(
+    run_id: str, request: Request, asker: Annotated[Identity, Depends(current_identity)]
+) -> Response:
+    """Store and judge a batch of steps, in one transaction; a bad batch is refused whole.
+
+    ``{"steps": [{"step": 253, "time": "…", "metrics": {"critic/d_acc": 0.9473}}]}``, plain or
+    as gzip or zstd. Non-finite values: ``"NaN"``, ``"Infinity"``, ``"-Infinity"``, the bare
+    tokens, or null for NaN. Pushing the same values again changes nothing.
+    """
+    settings: Settings = request.app.state.settings
+    ingest: Ingest = request.app.state.ingest
+    push = parse_push(await read_body(request, settings), settings)
+    reply = await ingest.push(run_id, push, asker.sees)
+    return Response(_encode(reply), media_type="application/json")
