@@ -2,6 +2,7 @@
 
 from gadwatch_trainer.config import ConfigError, TrainerConfig
 from gadwatch_trainer.faults import FAULTS, Fault, Injection, UnknownFaultError
+from gadwatch_trainer.launch import run
 from gadwatch_trainer.loop import Result, train
 from gadwatch_trainer.model import DivergedError
 from gadwatch_trainer.trainer import Trainer
@@ -16,5 +17,6 @@ __all__ = [
     "Trainer",
     "TrainerConfig",
     "UnknownFaultError",
+    "run",
     "train",
 ]
