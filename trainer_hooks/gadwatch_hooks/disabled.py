@@ -22,7 +22,8 @@ class DisabledRun(Run):
         self._settings = settings
         self._token = None
         self._worker = None
-        self._finished = False
+        self._finished = self._closed = False
+        self._last_step = 0
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Nothing."""
