@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from gadwatch_hooks.breaker import Breaker
-from gadwatch_hooks.journal import Journal
+from gadwatch_hooks.journal import STEP_MARK, Journal
 from gadwatch_hooks.losses import Losses
 from gadwatch_hooks.retry import Decision, decide
 from gadwatch_hooks.spool import Head
@@ -169,7 +169,7 @@ class Delivery:
         losses: dict[str, int] = {}
         expect: float | None = None
         for line in self._journal.peek(self._limit, self._batch_bytes):
-            if line.startswith(b'{"step":'):
+            if line.startswith(STEP_MARK):
                 steps.append(line)
                 lines.append(line)
                 continue

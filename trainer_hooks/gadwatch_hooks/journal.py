@@ -9,6 +9,8 @@ from gadwatch_hooks.strict import tell_once
 
 RESERVE = 64 * 1024
 """Bytes beyond the cap for what is no step: the end of the run must always fit."""
+STEP_MARK = b'{"step":'
+"""How the line of a step begins; any other line is an operation."""
 TRUNCATE_ABOVE = 4 * 2**20
 
 
@@ -38,11 +40,10 @@ class Journal:
         if folder is not None:
             self._open(folder)
 
-    def append(self, lines: list[bytes], *, must_fit: bool = False) -> None:
+    def append(self, lines: list[bytes]) -> None:
         """Add ``lines``; steps beyond the cap are dropped and counted as ``spool_full``."""
         with self._lock:
-            room = self._cap - self.pending_bytes + (RESERVE if must_fit else 0)
-            kept = _that_fit(lines, room)
+            kept = _that_fit(lines, self._cap - self.pending_bytes)
             self._losses.add("spool_full", len(lines) - len(kept))
             if not kept:
                 return
@@ -171,8 +172,13 @@ class Journal:
 
 
 def _that_fit(lines: list[bytes], room: int) -> list[bytes]:
-    for count, line in enumerate(lines):
-        room -= len(line)
-        if room < 0:
-            return lines[:count]
-    return lines
+    """The lines that may be added: after the first step without room, no step at all."""
+    kept = []
+    for line in lines:
+        is_step = line.startswith(STEP_MARK)
+        if len(line) <= room + (0 if is_step else RESERVE):
+            kept.append(line)
+            room -= len(line)
+        elif is_step:
+            room = min(room, 0)
+    return kept

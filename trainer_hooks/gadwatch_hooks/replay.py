@@ -59,7 +59,7 @@ def replay_folder(
                     reason: lost.get(reason, 0) + delivery.reported.get(reason, 0)
                     for reason in lost | delivery.reported
                 }
-                journal.append([op_line("losses", counts=counts)], must_fit=True)
+                journal.append([op_line("losses", counts=counts)])
     finally:
         journal.close()
         folder.release(remove=complete)

@@ -53,7 +53,7 @@ class Run:
         self._counting = Lock()
         self._callbacks: list[Callable[[str], None]] = []
         self._worker: Worker | None = None
-        self._finished = False
+        self._finished = self._closed = False
         _alive.add(self)
         exits.watch(self)
 
@@ -77,6 +77,10 @@ class Run:
         """
         try:
             worker = self._worker or self._start_worker()
+            if self._finished:
+                worker.losses.add("after_finish")
+                tell_once(f"finished:{self.id}", "run %s has ended; log() is ignored", self.id)
+                return
             if len(worker.queue) >= self._settings.queue_limit:
                 worker.losses.add("queue_full")
                 return
@@ -189,7 +193,8 @@ class Run:
     def begin(self) -> None:
         """Tell a run that exists already what has changed since: stage, length, config."""
         facts = {name: self._head.run.get(name) for name in ("stage", "warmup_steps", "config")}
-        self._put("begin", **{name: value for name, value in facts.items() if value})
+        if given := {name: value for name, value in facts.items() if value}:
+            self._put("begin", **given)
 
     def start(self, seconds: float) -> bool:
         """Begin to talk; wait for the first answer up to ``seconds``. Whether there was one."""
@@ -217,6 +222,8 @@ class Run:
 
     def _put(self, name: str, **facts: Any) -> None:
         """Queue something that is no step; it keeps its place among the steps."""
+        if self._closed:
+            return
         worker = self._worker or self._start_worker()
         worker.queue.append(Operation(name, facts))
 
@@ -229,6 +236,7 @@ class Run:
             return self._last_step
 
     def _close(self, seconds: float) -> None:
+        self._closed = True
         worker = self._worker
         if worker is None:
             return

@@ -101,12 +101,12 @@ def is_loopback(host: str) -> bool:
 
 def _limits(environ: Mapping[str, str]) -> dict[str, float]:
     limits: dict[str, float] = {}
-    for name, key, scale in (
-        ("GADWATCH_FINISH_SECONDS", "finish_seconds", 1.0),
-        ("GADWATCH_SPOOL_MB", "spool_cap", float(2**20)),
+    for name, key, scale, most in (
+        ("GADWATCH_INIT_SECONDS", "init_seconds", 1.0, 3.0),
+        ("GADWATCH_FINISH_SECONDS", "finish_seconds", 1.0, 10.0),
+        ("GADWATCH_SPOOL_MB", "spool_cap", float(2**20), float("inf")),
     ):
-        text = environ.get(name)
-        if not text:
+        if not (text := environ.get(name)):
             continue
         try:
             value = float(text)
@@ -114,5 +114,5 @@ def _limits(environ: Mapping[str, str]) -> dict[str, float]:
             value = -1.0
         if not 0 <= value < float("inf"):
             raise ValueError(f"{name} is {text!r}; it must be a number of at least 0")
-        limits[key] = min(value, 10.0) if key == "finish_seconds" else int(value * scale)
+        limits[key] = min(value * scale, most)
     return limits

@@ -95,7 +95,6 @@ class Worker:
         """
         with self._draining:
             lines: list[bytes] = []
-            must_fit = False
             while self.queue:
                 item = self.queue[0]
                 if isinstance(item, Logged):
@@ -104,15 +103,13 @@ class Worker:
                     line = step_line(item.step, item.time, item.metrics, self.losses)
                 else:
                     line = op_line(item.name, **item.facts)
-                    must_fit = True
                 self.queue.popleft()
                 if line is not None:
                     lines.append(line)
-            if self.losses.take():
-                lines.append(op_line("losses", counts=self.losses.total()))
-                must_fit = True
             if lines:
-                self._journal.append(lines, must_fit=must_fit)
+                self._journal.append(lines)
+            if self.losses.take():
+                self._journal.append([op_line("losses", counts=self.losses.total())])
 
     def close(self, seconds: float) -> bool:
         """End the thread within ``seconds``; True when the service has taken everything.
@@ -181,6 +178,7 @@ class Worker:
     def _finish(self) -> None:
         """The last tries: one at least, more while the service answers."""
         while self._online:
+            self.drain()
             left = (self._deadline or 0.0) - time.monotonic()
             if left <= 0 or self._send_one(left) is not Outcome.SENT:
                 return
