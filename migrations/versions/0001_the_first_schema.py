@@ -87,7 +87,10 @@ def upgrade() -> None:
         sa.Column("digest_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "delivery_id", name="pk_deliveries"),
     )
-    op.create_index("ix_deliveries_created_at_run_id", "deliveries", ["created_at", "run_id"])
+    op.create_index(
+        "ix_deliveries_created_at_delivery_id", "deliveries", ["created_at", "delivery_id"]
+    )
+    op.create_index("ix_deliveries_delivery_id", "deliveries", ["delivery_id"])
     op.create_index(
         "ix_deliveries_endpoint_id_due_at",
         "deliveries",

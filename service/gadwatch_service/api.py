@@ -1,8 +1,10 @@
 from fastapi import APIRouter
 
 from gadwatch_service.access import endpoints as access
+from gadwatch_service.alerts import endpoints as alerts
 from gadwatch_service.ingest import endpoints as ingest
 from gadwatch_service.runs import endpoints as runs
+from gadwatch_service.series import endpoints as series
 
 PREFIX = "/api/v1"
 
@@ -12,6 +14,14 @@ def api() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.include_router(access.tokens)
     router.include_router(access.myself)
-    for part in (runs.pushing, runs.asking, runs.reading, runs.writing, ingest.router):
+    for part in (
+        runs.pushing,
+        runs.asking,
+        runs.reading,
+        runs.writing,
+        ingest.router,
+        series.router,
+    ):
         router.include_router(part)
+    router.include_router(alerts.router)
     return router

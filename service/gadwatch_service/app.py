@@ -13,6 +13,8 @@ from gadwatch_service.access.authenticator import Authenticator
 from gadwatch_service.access.gate import add_gate
 from gadwatch_service.access.owner import ensure_owner
 from gadwatch_service.access.routes import refuse_unguarded
+from gadwatch_service.alerts.desk import Alerts
+from gadwatch_service.alerts.outbox.listener import tell_endpoints
 from gadwatch_service.api import api
 from gadwatch_service.errors import add_error_handlers
 from gadwatch_service.heartbeat import Heartbeats
@@ -35,7 +37,8 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     """The whole service; it opens its database when it starts, not before.
 
     Its parts hang on ``app.state``: ``settings``, ``now`` (the clock), ``database``,
-    ``authenticator``, ``heartbeats``, ``keeper`` (writers of runs), ``ingest``.
+    ``authenticator``, ``heartbeats``, ``keeper`` (writers of runs), ``ingest``,
+    ``alerts``.
     """
     app = FastAPI(
         title="gadwatch",
@@ -92,12 +95,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
         app.state.database = database
-        app.state.keeper = Keeper(database, clock_of(app))
+        app.state.keeper = Keeper(database, clock_of(app), listeners=[tell_endpoints])
         app.state.ingest = Ingest(app.state.keeper, settings)
+        app.state.alerts = await stack.enter_async_context(
+            Alerts(settings, database, app.state.keeper, clock_of(app))
+        )
         async with database.session() as session:
             app.state.login_path = await ensure_owner(session, settings, app.state.now())
         workers = Workers(app.state.heartbeats)
         stack.push_async_callback(workers.stop)
+        if settings.run_workers:
+            for worker in app.state.alerts.workers():
+                workers.start(worker)
         yield
 
 

@@ -44,6 +44,7 @@ class Notice:
     told: Severity | None
     told_at: datetime | None
     acknowledged: bool = False
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,12 @@ def decide_all(
 
 
 def _decide(event: Event, route: Route, notice: Notice | None, context: Context) -> Decision:
-    told = notice is not None and notice.told is not None
     if event.state == "resolved":
         # An end that was announced as a beginning is told, whatever silences or filters say now.
-        return Decision(event, _end_reason(event, route.policy, told=told))
+        return Decision(event, _end_reason(event, route.policy, notice))
+    if notice is not None and notice.attempt != context.run.attempt:
+        notice = None  # A rewound run begins anew; only its ends find their beginnings.
+    told = notice is not None and notice.told is not None
     if not told and not (route.filters.match_run(context.run) and route.filters.match_event(event)):
         return Decision(event, Reason.NOT_ROUTED)
     if until := silenced_until(event, context):
@@ -111,8 +114,8 @@ def inhibited(event: Event, open_rules: Container[str]) -> bool:
     return bool(event.inhibited_by) and event.inhibited_by in open_rules
 
 
-def _end_reason(event: Event, policy: Policy, *, told: bool) -> Reason:
-    if not told:
+def _end_reason(event: Event, policy: Policy, notice: Notice | None) -> Reason:
+    if notice is None or notice.told is None:
         return Reason.NEVER_TOLD
     if event.kind is Kind.VERDICT:
         return Reason.VERDICT_WITHDRAWN

@@ -5,6 +5,7 @@ Each endpoint has a lane of its own, so that one that hangs holds up nobody else
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gadwatch_service.alerts.backoff import pause_s
 from gadwatch_service.alerts.delivery import repository
 from gadwatch_service.alerts.delivery.digest import hold_back
-from gadwatch_service.alerts.delivery.repository import Claim, StoredEndpoint
+from gadwatch_service.alerts.delivery.repository import Claim, StoredEndpoint, Verdict
 from gadwatch_service.alerts.delivery.sender import Sender
 from gadwatch_service.alerts.outcome import Outcome, Result
 from gadwatch_service.alerts.routing import Policy
@@ -45,7 +46,7 @@ class Lane:
         2. Claim as many as there is room for; an endpoint that fails is probed by one.
         3. Send them, each in its own task; go on as soon as one is done.
         """
-        flying: set[asyncio.Task[Outcome]] = set()
+        flying: set[asyncio.Task[tuple[Outcome, Verdict]]] = set()
         try:
             while True:
                 for claim, endpoint in await self._next(endpoint_id, len(flying)):
@@ -96,14 +97,18 @@ class Lane:
             await connection.commit()
         return [(claim, endpoint) for claim in claims if claim is not None]
 
-    async def send(self, endpoint: StoredEndpoint, claim: Claim) -> Outcome:
-        """Send outside any transaction, then record."""
+    async def send(
+        self, endpoint: StoredEndpoint, claim: Claim, *, final: bool = False
+    ) -> tuple[Outcome, Verdict]:
+        """Send outside any transaction, then record; a ``final`` attempt is the only one."""
         outcome, verdict = await self._sender.attempt(endpoint, claim)
+        if final and verdict.state == "pending":
+            verdict = replace(verdict, state="dead", due_at=None)
         now = self._now()
         async with self._database.connection() as connection, connection.begin():
             await repository.record(connection, claim, verdict, self._worker, now)
             await self._note(connection, endpoint, outcome, verdict.detail)
-        return outcome
+        return outcome, verdict
 
     async def _note(
         self, connection: AsyncConnection, endpoint: StoredEndpoint, outcome: Outcome, detail: str

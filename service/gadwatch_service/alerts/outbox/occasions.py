@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -71,7 +70,7 @@ def _severity(word: str) -> Severity:
 def _verdict(change: VerdictChange, now: str) -> Event:
     """Readiness is a state like a finding's: ``firing`` while the verdict is ready."""
     ready = change.verdict == "ready"
-    clauses: list[dict[str, Any]] = [dict(clause) for clause in change.clauses]
+    clauses = [dict(clause) for clause in change.clauses]
     return Event(
         kind=Kind.VERDICT,
         subject=VERDICT,

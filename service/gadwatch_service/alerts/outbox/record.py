@@ -83,7 +83,7 @@ async def record_events(
 ) -> None:
     """Lead events of one run through the pipeline for every target, and store what follows."""
     run_id = run.run_id
-    notices = await repository.lock_notices(connection, run_id, run.attempt)
+    notices = await repository.lock_notices(connection, run_id)
     context = Context(
         run=run,
         silences=await repository.list_silences(connection, run_id, run.project, now),
@@ -135,7 +135,7 @@ async def _store_notices(
         if decision.event.state == "resolved" and decision.event.subject in known
     ]
     going_on = [
-        (_after(decision, known.get(decision.event.subject), now), decision.review_at)
+        (_after(decision, known.get(decision.event.subject), run.attempt, now), decision.review_at)
         for decision in lasting
         if decision.event.state == "firing"
     ]
@@ -147,9 +147,11 @@ async def _store_notices(
         )
 
 
-def _after(decision: Decision, before: Notice | None, now: datetime) -> Notice:
+def _after(decision: Decision, before: Notice | None, attempt: int, now: datetime) -> Notice:
     """What the endpoint knows once the decision is carried out."""
     event = decision.event
+    if before is not None and before.attempt != attempt:
+        before = None
     if before is not None:
         event = event.began(before.event.since)
     if not decision.reason.sends:

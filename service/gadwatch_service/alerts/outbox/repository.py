@@ -98,17 +98,9 @@ async def get_run(connection: AsyncConnection, run_id: str) -> RunFacts | None:
     )
 
 
-async def lock_notices(
-    connection: AsyncConnection, run_id: str, attempt: int
-) -> dict[str, dict[str, Notice]]:
-    """What each endpoint knows of the attempt's subjects: by endpoint, then by subject.
-
-    What was known of earlier attempts is forgotten: a rewound run begins anew.
-    """
+async def lock_notices(connection: AsyncConnection, run_id: str) -> dict[str, dict[str, Notice]]:
+    """What each endpoint knows of a run: by endpoint, then by subject."""
     notice = tables.Notice
-    await connection.execute(
-        delete(notice).where(notice.run_id == run_id, notice.attempt != attempt)
-    )
     rows = await connection.execute(
         select(notice.endpoint_id, *_NOTICE).where(notice.run_id == run_id).with_for_update()
     )
@@ -124,12 +116,14 @@ _NOTICE: Final = (
     tables.Notice.told,
     tables.Notice.told_at,
     tables.Notice.acknowledged,
+    tables.Notice.attempt,
 )
 
 
 def _notice(row: Any) -> Notice:
     told = None if row.told is None else msgspec.convert(row.told, Severity)
-    return Notice(msgspec.convert(row.event, Event), told, row.told_at, row.acknowledged)
+    event = msgspec.convert(row.event, Event)
+    return Notice(event, told, row.told_at, row.acknowledged, row.attempt)
 
 
 async def list_due_reviews(

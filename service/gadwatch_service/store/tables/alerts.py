@@ -77,7 +77,8 @@ class Delivery(Base):
     __table_args__ = (
         Index(None, "endpoint_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index(None, "run_id", "endpoint_id", "created_at"),
-        Index(None, "created_at", "run_id"),
+        Index(None, "created_at", "delivery_id"),
+        Index(None, "delivery_id"),
     )
 
 

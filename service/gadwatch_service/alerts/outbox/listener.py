@@ -1,0 +1,30 @@
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_service.alerts.events import RunFacts
+from gadwatch_service.alerts.outbox.record import record_changes
+from gadwatch_service.judging.keeper import Transition
+
+_ENDS: Final = frozenset({"finished", "failed", "killed"})
+
+
+async def tell_endpoints(session: AsyncSession, transition: Transition) -> None:
+    """Write the alerts of a run's transition, in the transaction that makes it."""
+    run, row = transition.run, transition.run.row
+    await record_changes(
+        await session.connection(),
+        RunFacts(
+            run_id=run.run_id,
+            name=run.name,
+            project=run.project,
+            stage=row.stage,
+            status=row.status,
+            step=row.last_step or 0,
+            attempt=row.attempt,
+        ),
+        transition.changes,
+        transition.now,
+        assess=transition.assessment.as_dict,
+        ended=row.status in _ENDS and row.status != transition.status_before,
+    )
