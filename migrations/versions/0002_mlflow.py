@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("start_time", sa.BigInteger(), nullable=True),
         sa.Column("end_time", sa.BigInteger(), nullable=True),
         sa.Column("tags", postgresql.JSONB(), nullable=False),
+        sa.Column("process", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("run_id", name="pk_mlflow_runs"),
     )

@@ -49,6 +49,13 @@ lost_steps: Final = Counter(
     registry=registry,
 )
 
+mlflow_dropped: Final = Counter(
+    "gadwatch_mlflow_dropped",
+    "What MLflow's clients sent and is not stored: artifacts and inputs.",
+    ("what",),
+    registry=registry,
+)
+
 rules_seconds: Final = Histogram(
     "gadwatch_rules_seconds",
     "Time to judge one request's steps.",

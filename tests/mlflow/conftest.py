@@ -2,13 +2,13 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
-
-from gadwatch_service.store.embedded import EmbeddedPostgres
 from tests.conftest import _execute
 from tests.serving import ServedProcess, serve
+
+import mlflow
+from gadwatch_service.store.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="module")

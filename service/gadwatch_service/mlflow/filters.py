@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from gadwatch_rules import canonical_name
 from gadwatch_service.mlflow.errors import invalid
 from gadwatch_service.mlflow.wire import metric_in
 
@@ -101,7 +102,7 @@ def parse_name(word: str, text: str) -> tuple[str, str]:
     key = rest.strip('`"')
     if kind == "attribute":
         key = ATTRIBUTES.get(key.lower(), key.lower())
-    return kind, metric_in(key) if kind == "metric" else key
+    return kind, canonical_name(metric_in(key)) if kind == "metric" else key
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

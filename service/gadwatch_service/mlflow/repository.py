@@ -4,13 +4,50 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, literal, select, update
+from sqlalchemy import ColumnElement, Select, exists, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.store.tables import Experiment, MlflowRun, Run, RunState
 
 RunRow = tuple[Run, RunState, MlflowRun | None]
+
+# The newest value of each metric: of the tail and of the last block that has one, whichever step
+# is the later. A late value may stand in the tail while newer ones are sealed already.
+_LATEST = text("""
+SELECT r.run_id, m.name, newest.value, newest.step, newest.time
+FROM runs r
+JOIN run_states s ON s.run_id = r.run_id
+CROSS JOIN LATERAL unnest(r.metrics) WITH ORDINALITY AS m (name, place)
+CROSS JOIN LATERAL (
+    (
+        SELECT t.step, extract(epoch FROM t.time)::float8 AS time, t.values[m.place] AS value,
+            1 AS later
+        FROM tail t
+        WHERE t.run_id = r.run_id AND t.attempt = s.attempt AND t.values[m.place] IS NOT NULL
+        ORDER BY t.step DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT coalesce(b.steps[i], b.first_step + i - 1), times.values[i], b.values[i], 0
+        FROM blocks b
+        JOIN blocks times ON times.run_id = b.run_id AND times.attempt = b.attempt
+            AND times.metric = -1 AND times.first_step = b.first_step
+        CROSS JOIN LATERAL generate_subscripts(b.values, 1) AS i
+        WHERE b.run_id = r.run_id AND b.attempt = s.attempt AND b.metric = m.place - 1
+            AND b.values[i] IS NOT NULL
+        ORDER BY b.first_step DESC, i DESC LIMIT 1
+    )
+    ORDER BY step DESC, later DESC LIMIT 1
+) AS newest
+WHERE r.run_id = ANY(:run_ids)
+""")
+
+_HISTORY = text("""
+SELECT value, step, extract(epoch FROM time)::float8 FROM metric_points
+WHERE run_id = :run_id AND attempt = :attempt AND metric = :metric
+ORDER BY step OFFSET :offset LIMIT :limit
+""")
 
 
 async def experiment_by_id(session: AsyncSession, experiment_id: int) -> Experiment | None:
@@ -80,10 +117,55 @@ async def run_rows(
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-async def add_run_facts(session: AsyncSession, facts: MlflowRun) -> None:
-    """Keep what MLflow's client told of a new run."""
-    session.add(facts)
-    await session.flush()
+async def keep_run(session: AsyncSession, told: MlflowRun) -> None:
+    """Keep what MLflow's client told of a new run; the first telling counts."""
+    facts = {
+        "run_id": told.run_id,
+        "user_id": told.user_id,
+        "start_time": told.start_time,
+        "tags": told.tags,
+    }
+    await session.execute(insert(MlflowRun).values(**facts).on_conflict_do_nothing())
+
+
+async def begin_process(session: AsyncSession, run_id: str, name: str) -> None:
+    """Name the process that goes on with a run: what it pushes may open a new attempt."""
+    await _lay_over(session, run_id, process=name)
+
+
+async def process_of(session: AsyncSession, run_id: str) -> str | None:
+    """The name of the process that goes on with a run; None before any went on."""
+    statement = select(MlflowRun.process).where(MlflowRun.run_id == run_id)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def latest_values(
+    session: AsyncSession, run_ids: Sequence[str]
+) -> dict[str, dict[str, tuple[float, int, int]]]:
+    """By run and metric the newest value, its step and its unix milliseconds."""
+    found: dict[str, dict[str, tuple[float, int, int]]] = {run_id: {} for run_id in run_ids}
+    for run_id, metric, value, step, time in await session.execute(
+        _LATEST, {"run_ids": list(run_ids)}
+    ):
+        found[run_id][metric] = (value, step, round(time * 1000))
+    return found
+
+
+async def history(
+    session: AsyncSession, run_id: str, attempt: int, metric: str, offset: int, limit: int
+) -> Sequence[tuple[float, int, int]]:
+    """Values of a metric in order, each with its step and its unix milliseconds."""
+    rows = await session.execute(
+        _HISTORY,
+        {
+            "run_id": run_id,
+            "attempt": attempt,
+            "metric": metric,
+            "offset": offset,
+            "limit": limit,
+        },
+    )
+    return [(value, step, round(time * 1000)) for value, step, time in rows]
 
 
 async def tag_run(session: AsyncSession, run_id: str, tags: Mapping[str, str]) -> None:

@@ -35,5 +35,7 @@ class MlflowRun(Base):
     """Unix milliseconds by the client's clock, as are all times of MLflow."""
     end_time: Mapped[int | None] = mapped_column(BigInteger)
     tags: Mapped[dict[str, Any]]
+    process: Mapped[str | None] = mapped_column(Text)
+    """The random name of the process that resumed it last; NULL before any did."""
     deleted_at: Mapped[datetime | None]
     """Hidden from MLflow's clients since then; they can restore it."""
