@@ -1,3 +1,4 @@
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -86,6 +87,14 @@ class Unavailable(Problem):
     title = "Service unavailable"
 
 
+class _ProblemResponse(JSONResponse):
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """ASCII only: a name that a client sent may hold half a surrogate pair."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 def problem_response(
     status: int,
     title: str,
@@ -95,11 +104,8 @@ def problem_response(
 ) -> JSONResponse:
     """Build the RFC 9457 reply; ``members`` must be JSON-safe."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(
-        {**(members or {}), **body},
-        status_code=status,
-        headers=dict(headers or {}),
-        media_type="application/problem+json",
+    return _ProblemResponse(
+        {**(members or {}), **body}, status_code=status, headers=dict(headers or {})
     )
 
 

@@ -24,7 +24,9 @@ _SPELLED: Final[Mapping[str, float]] = {
 StepNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_STEP)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_STEP)]
-SessionName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+SessionName = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
+LossReason = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}\Z")]
+Losses = Annotated[dict[LossReason, Count], msgspec.Meta(max_length=32)]
 
 
 class PushedStep(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -45,7 +47,7 @@ class Push(msgspec.Struct, forbid_unknown_fields=True):
     steps: list[PushedStep]
     session: SessionName | None = None
     expect_next: Seconds | None = None
-    losses: dict[str, Count] = {}
+    losses: Losses = {}
 
 
 class _LooseStep(PushedStep):
@@ -68,7 +70,7 @@ def parse_push(body: bytes, settings: Settings) -> Push:
     """
     try:
         push = _strict.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # Spelled non-finite values, or bare NaN, which is no JSON but which many trainers write.
         push = _parse_loosely(_load(body))
     check_push(push, settings)
@@ -89,6 +91,8 @@ def _parse_loosely(content: Any) -> Push:
         loose = msgspec.convert(content, _LoosePush)
     except msgspec.ValidationError as error:
         raise _explain(content, error) from None
+    except UnicodeEncodeError:
+        raise Invalid("A text in the body has half of a surrogate pair: send whole ones.") from None
     return Push(
         steps=[
             PushedStep(
@@ -171,6 +175,7 @@ def _seconds(pushed: PushedStep) -> float:
 
 def _bad_value(step: Any, metric: str, value: Any) -> Invalid:
     shown = repr(value)[:60]
+    step = step if isinstance(step, int) else None
     return Invalid(
         f"Step {step}, metric {metric!r}: {shown} is no number: send a JSON number, null, "
         '"NaN", "Infinity" or "-Infinity".',
