@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import gadwatch_hooks
 import pytest
-from gadwatch_hooks import Run, exits, strict
-
 from tests.hooks.fake_service import FakeService, running
+
+import gadwatch_hooks
+from gadwatch_hooks import Run, exits, strict
 
 
 @pytest.fixture(autouse=True)

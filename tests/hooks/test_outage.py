@@ -2,12 +2,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import gadwatch_hooks
 import pytest
-from gadwatch_hooks import Run
-
 from tests.hooks.fake_service import FakeService, running
 from tests.serving import free_port, wait_until
+
+import gadwatch_hooks
+from gadwatch_hooks import Run
 
 Begin = Callable[..., Run]
 TROUBLES = ["hang", "slam", "garbage", "drip", "html", 500, 503, 429, 401, 403, 404, 301]

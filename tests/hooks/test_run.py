@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import gadwatch_hooks
 import pytest
-from gadwatch_hooks import Run, RunExistsError, RunNotFoundError
-
 from tests.hooks.fake_service import FakeService
 from tests.serving import wait_until
+
+import gadwatch_hooks
+from gadwatch_hooks import Run, RunExistsError, RunNotFoundError
 
 Begin = Callable[..., Run]
 

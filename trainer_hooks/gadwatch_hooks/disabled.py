@@ -49,3 +49,6 @@ class DisabledRun(Run):
 
     def _put(self, name: str, **facts: Any) -> None:
         """Nothing."""
+
+    def end_with_process(self, status: Status) -> None:
+        """Nothing."""

@@ -29,8 +29,8 @@ Status = Literal["finished", "failed", "killed"]
 class Endable(Protocol):
     """A run, as far as the end of its process is concerned."""
 
-    def finish(self, status: Status = ...) -> None:
-        """Close the run with ``status``."""
+    def end_with_process(self, status: Status) -> None:
+        """Close the run with ``status``, if it is this process' to close."""
 
     def flush_to_disk(self) -> None:
         """Write down what is in memory."""
@@ -87,7 +87,7 @@ def _install() -> None:
 
 def _at_exit() -> None:
     for run in list(_open.values()):
-        run.finish(_status)
+        run.end_with_process(_status)
 
 
 def _on_exception(
@@ -112,7 +112,7 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
         former(number, frame)
         return
     for run in list(_open.values()):
-        run.finish("killed")
+        run.end_with_process("killed")
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)  # so that the exit status tells of the signal
 

@@ -160,13 +160,22 @@ class Run:
         What the service does not take in that time stays in the spool, for the next process
         or ``gadwatch sync``. Further calls do nothing.
         """
+        # A forked child only delivers what it logged; the run is its parent's to end.
+        forked = self._owner_pid not in {None, os.getpid()}
+        self._end(None if forked else status, timeout)
+
+    def end_with_process(self, status: Status) -> None:
+        """What :meth:`finish` does, but for a run that another process has begun."""
+        self._end(status if self._owner_pid == os.getpid() else None, None)
+
+    def _end(self, status: Status | None, timeout: float | None) -> None:
+        """Deliver what is there, and close the run unless ``status`` is None."""
         if self._finished:
             return
         self._finished = True
         exits.unwatch(self)
         try:
-            # A forked child only delivers what it logged; the run is its parent's to end.
-            if self._owner_pid == os.getpid() or (self._owner_pid is None and self._worker):
+            if status is not None:
                 self._put("finish", status=status)
             self._close(self._settings.finish_seconds if timeout is None else timeout)
         except Exception as error:  # noqa: BLE001  # the end of a training is no place to fail
