@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +49,6 @@ async def serve(request: Request) -> Response:
     return Response(content, media_type=media_type, headers=headers)
 
 
-def route() -> Route:
-    """The route of all static files."""
-    return Route("/static/{name:path}", serve, methods=["GET", "HEAD"], name="static")
+def application() -> Starlette:
+    """All static files as an application to mount at ``/static``."""
+    return Starlette(routes=[Route("/{name:path}", serve, methods=["GET"])])

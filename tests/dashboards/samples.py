@@ -2,10 +2,12 @@
 
 import math
 import random
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gadwatch_dashboards.figures.series import Series, Zone
-from gadwatch_dashboards.views.facts import RunFacts
+from gadwatch_service.runs.view import RunView
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -18,8 +20,20 @@ ZONES = {
 }
 
 
-def healthy(run_id: str = "warmup-7", steps: int = 253) -> RunFacts:
-    return RunFacts(
+def run(**facts: Any) -> RunView:
+    """A run of which only what matters is said."""
+    unsaid: dict[str, Any] = dict.fromkeys(field.name for field in fields(RunView))
+    unsaid |= {
+        "project": "gad-7b", "stage": "warmup", "status": "running", "attempt": 1, "steps": 0,
+        "latest": {}, "sparkline": (), "open_findings": {}, "tags": (), "losses": {},
+        "config": {}, "metrics": (), "overrides": {}, "pack": "", "source": "api",
+        "created_by": "owner", "version": 1,
+    }  # fmt: skip
+    return RunView(**(unsaid | facts))
+
+
+def healthy(run_id: str = "warmup-7", steps: int = 253) -> RunView:
+    return run(
         run_id=run_id, project="gad-7b", name=run_id, stage="warmup", status="running",
         health="ok", verdict="ready", created_at=NOW - timedelta(hours=3),
         pack="gad-warmup@1", verdict_since=61, first_ready_step=61, first_step=1,
@@ -35,8 +49,8 @@ def healthy(run_id: str = "warmup-7", steps: int = 253) -> RunFacts:
     )  # fmt: skip
 
 
-def broken() -> RunFacts:
-    return RunFacts(
+def broken() -> RunView:
+    return run(
         run_id="sweep-lr-1e-4", project="gad-7b", name="sweep lr=1e-4", stage="warmup",
         status="running", health="critical", verdict="not_ready",
         created_at=NOW - timedelta(hours=1), pack="gad-warmup@1", first_step=1, last_step=141,
@@ -52,8 +66,8 @@ def broken() -> RunFacts:
     )  # fmt: skip
 
 
-def waiting() -> RunFacts:
-    return RunFacts(
+def waiting() -> RunView:
+    return run(
         run_id="warmup-8", project="gad-14b", name="warmup-8", stage="warmup", status="running",
         health="unknown", verdict="insufficient_data", created_at=NOW - timedelta(minutes=4),
         pack="gad-warmup@1", first_step=1, last_step=23, steps=23, warmup_steps=253,
@@ -112,7 +126,7 @@ CLAUSES = [
 ]
 
 
-def assessment(run: RunFacts) -> dict[str, object]:
+def assessment(run: RunView) -> dict[str, object]:
     status = {"ready": "pass", "not_ready": "fail", "insufficient_data": "unknown"}[run.verdict]
     clauses = [
         {

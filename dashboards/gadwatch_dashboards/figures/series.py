@@ -14,7 +14,8 @@ Axis = Literal["step", "relative", "wall"]
 class Series:
     """One metric's points in step order; ``values`` keep NaN and infinities where they were.
 
-    ``times`` (unix seconds) stand beside the steps where they are known.
+    ``times`` (unix seconds) stand beside the steps where they are known; ``started`` is when the
+    run's first step came, for the axis of relative time (the first point's time unless given).
     """
 
     metric: str
@@ -24,6 +25,7 @@ class Series:
     label: str = ""
     colour: str = ""
     dash: str = "solid"
+    started: float | None = None
 
     @property
     def name(self) -> str:

@@ -133,7 +133,8 @@ def places(series: Series, view: View) -> list[Any]:
     if view.axis == "step" or not series.times:
         return list(series.steps)
     if view.axis == "relative":
-        return [round((time - series.times[0]) / 3600, 5) for time in series.times]
+        started = series.times[0] if series.started is None else series.started
+        return [round((time - started) / 3600, 5) for time in series.times]
     return [datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds") for t in series.times]
 
 

@@ -113,15 +113,14 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The theme changes without a page load; the cookie tells the server for the next one.
-document.querySelector("[data-theme-toggle]")?.addEventListener("click", (event) => {
-  if (event.ctrlKey || event.metaKey) return;
-  const next = new URL(event.currentTarget.href).searchParams.get("theme");
-  if (!next) return;
-  event.preventDefault();
+// Language and theme keep what scripts have put into the address since the page was made.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-keep-query]");
+  if (!link) return;
+  const wish = new URL(link.href).searchParams;
   const url = new URL(location.href);
-  url.searchParams.set("theme", next);
-  location.replace(url);
+  for (const key of ["lang", "theme"]) if (wish.has(key)) url.searchParams.set(key, wish.get(key));
+  link.href = url;
 });
 
 // A list that follows along: asked for again every few seconds while somebody looks.
@@ -129,8 +128,16 @@ const list = document.querySelector("[data-live-list]");
 if (list) {
   const every = 4000;
   setInterval(() => {
-    if (!document.hidden) refresh("#runs").catch(() => {});
+    if (!document.hidden) refresh(list.dataset.refresh).catch(() => {});
   }, every);
+}
+
+// What was asked for once is remembered by a cookie and need not stay in shared addresses.
+const here = new URL(location.href);
+if (here.searchParams.has("theme") || here.searchParams.has("notice")) {
+  here.searchParams.delete("theme");
+  here.searchParams.delete("notice");
+  history.replaceState(null, "", here);
 }
 
 setInterval(() => { if (!document.hidden) showTimes(); }, 1000);

@@ -8,7 +8,7 @@ from typing import Any
 from gadwatch_dashboards import formats
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
-from gadwatch_dashboards.views.facts import RunFacts
+from gadwatch_service.runs.view import RunView
 from gadwatch_dashboards.views.runs import duration
 
 SEVERITIES = ("critical", "warning", "notice", "info")
@@ -59,10 +59,10 @@ class DiagnosisCard:
 
 
 @dataclass(frozen=True)
-class RunView:
+class StatusView:
     """The upper half of a run's page, which live updates replace as a whole."""
 
-    run: RunFacts
+    run: RunView
     headline: str
     subline: str
     tone: str
@@ -83,12 +83,12 @@ class RunView:
 
 
 def run_view(
-    run: RunFacts,
+    run: RunView,
     assessment: Assessment,
     texts: Texts,
     now: datetime,
     acknowledged: Mapping[tuple[str, str, int], str] | None = None,
-) -> RunView:
+) -> StatusView:
     """Everything above the charts.
 
     ``acknowledged`` maps (rule, metric, first step) of a finding to who has acknowledged it.
@@ -99,7 +99,7 @@ def run_view(
         _finding(finding, texts, acknowledged or {}) for finding in ordered(assessment["findings"])
     )
     tone, icon = _look(run, assessment)
-    return RunView(
+    return StatusView(
         run=run,
         headline=headline(assessment, texts),
         subline=subline(assessment, texts),
@@ -183,7 +183,7 @@ def anchor_of(rule: str, metric: str, first_step: int) -> str:
     return f"finding-{rule}-{metric.replace('/', '-')}-{first_step}"
 
 
-def _look(run: RunFacts, assessment: Assessment) -> tuple[str, str]:
+def _look(run: RunView, assessment: Assessment) -> tuple[str, str]:
     if assessment["health"] == "critical":
         return "critical", "octagon"
     verdict = assessment["readiness"]["verdict"]

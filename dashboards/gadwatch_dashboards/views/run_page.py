@@ -10,7 +10,7 @@ from gadwatch_dashboards.figures.catalogue import Chart, charts_for, remaining
 from gadwatch_dashboards.figures.series import Axis, Series, View, Zone
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import DataTable, data_table, summary
-from gadwatch_dashboards.views.run import RunView
+from gadwatch_dashboards.views.run import StatusView
 from gadwatch_dashboards.views.timeline import Timeline
 
 
@@ -60,7 +60,7 @@ class AttemptRow:
     """One process' part of the run."""
 
     number: int
-    first_step: int
+    first_step: int | None
     started_at: datetime
     stage: str
 
@@ -69,7 +69,7 @@ class AttemptRow:
 class RunPage:
     """All of the page."""
 
-    view: RunView
+    view: StatusView
     state: PageState
     timeline: Timeline | None
     charts: Sequence[ChartCard]
@@ -107,7 +107,7 @@ def chart_cards(
 
 
 def metric_groups(
-    run_id: str, logged: Sequence[str], latest: Mapping[str, Any], texts: Texts
+    run_id: str, logged: Sequence[str], texts: Texts
 ) -> list[tuple[str, list[ChartCard]]]:
     """All other metrics by prefix; their summaries come with their curves."""
     return [
@@ -118,8 +118,7 @@ def metric_groups(
 
 def metric_card(run_id: str, metric: str, texts: Texts, *, pinned: bool = False) -> ChartCard:
     """The card of one metric alone."""
-    shown = card(run_id, anchor_of(metric), metric, (metric,), [], Zone(), texts, pinned=pinned)
-    return shown
+    return card(run_id, anchor_of(metric), metric, (metric,), [], Zone(), texts, pinned=pinned)
 
 
 def card(
@@ -167,3 +166,19 @@ def flat_config(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, 
 def chart_of(charts: Sequence[Chart]) -> dict[str, str]:
     """Metric -> the chart that shows it, for links from findings."""
     return {metric: chart.chart_id for chart in charts for metric in chart.metrics}
+
+
+def attempt_rows(attempts: Sequence[Any], texts: Texts) -> list[AttemptRow]:
+    """The run's attempts, the newest first."""
+    return [
+        AttemptRow(
+            number=attempt.attempt,
+            first_step=attempt.first_step,
+            started_at=attempt.started_at,
+            stage=" → ".join(
+                texts.maybe(f"stage.{change['stage']}", change["stage"] or "–")
+                for change in attempt.stages
+            ),
+        )
+        for attempt in reversed(attempts)
+    ]

@@ -1,14 +1,13 @@
 """The list of runs: one row a run, and the counts that say which need somebody."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from gadwatch_dashboards import formats, sparkline
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
-from gadwatch_dashboards.views.facts import RunFacts
+from gadwatch_service.runs.view import RunView
 
 #: The columns of latest values: the part of the address, the metric it shows.
 KEY_METRICS = {
@@ -48,7 +47,7 @@ class RunRow:
     attempt: int
 
 
-def run_row(run: RunFacts, texts: Texts, now: datetime) -> RunRow:
+def run_row(run: RunView, texts: Texts, now: datetime) -> RunRow:
     """The row of one run."""
     done = run.last_step
     planned = run.warmup_steps if run.stage == "warmup" else None
@@ -59,7 +58,7 @@ def run_row(run: RunFacts, texts: Texts, now: datetime) -> RunRow:
         run_id=run.run_id,
         name=run.name,
         project=run.project,
-        group=run.group,
+        group=run.group_name,
         tags=tuple(run.tags),
         health=badge("health", run.health, texts),
         verdict=badge("verdict", run.verdict, texts),
@@ -88,7 +87,7 @@ def run_row(run: RunFacts, texts: Texts, now: datetime) -> RunRow:
     )
 
 
-def latest_of(run: RunFacts, metrics: Sequence[str]) -> str:
+def latest_of(run: RunView, metrics: Sequence[str]) -> str:
     """The newest value of the first of the metrics that the run logs."""
     for metric in metrics:
         if metric in run.latest:
@@ -96,7 +95,7 @@ def latest_of(run: RunFacts, metrics: Sequence[str]) -> str:
     return formats.ABSENT
 
 
-def duration(run: RunFacts, now: datetime) -> str:
+def duration(run: RunView, now: datetime) -> str:
     """How long the run took, or has taken so far."""
     if run.started_at is None:
         return formats.ABSENT
@@ -105,24 +104,45 @@ def duration(run: RunFacts, now: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How many runs need attention, are ready, are running."""
+class Tally:
+    """A count over the list that is also a filter of it."""
 
-    critical: int
-    warning: int
-    ready: int
-    running: int
-    total: int
+    word: str
+    icon: str
+    tone: str
+    count: int
+    query: dict[str, str]
+    chosen: bool
 
 
-def counts(runs: Iterable[RunFacts]) -> Counts:
-    """Count the given runs."""
-    found = list(runs)
-    health = Counter(run.health for run in found)
-    return Counts(
-        critical=health["critical"],
-        warning=health["warning"],
-        ready=sum(run.verdict == "ready" and run.stage == "warmup" for run in found),
-        running=sum(run.status == "running" for run in found),
-        total=len(found),
-    )
+#: What is counted: the filter it sets, and its look.
+TALLIES = {
+    "critical": ({"health": "critical"}, "octagon", "critical"),
+    "warning": ({"health": "warning"}, "triangle", "warning"),
+    "ready": ({"verdict": "ready", "stage": "warmup"}, "flag", "ok"),
+    "running": ({"status": "running"}, "play", "info"),
+}
+
+
+def tallies(counted: Mapping[str, int], query: Mapping[str, str], texts: Texts) -> list[Tally]:
+    """The counts worth showing: those above zero, and those that filter the list now.
+
+    A chosen one leads back to the whole list.
+    """
+    found = []
+    for name, (wish, icon, tone) in TALLIES.items():
+        chosen = all(query.get(key) == value for key, value in wish.items())
+        if counted[name] or chosen:
+            leads = dict.fromkeys(wish, "") if chosen else wish
+            leads = {**leads, "cursor": ""}
+            word = texts(f"runs.tally.{name}")
+            found.append(Tally(word, icon, tone, counted[name], leads, chosen))
+    return found
+
+
+def grouped(rows: Sequence[RunRow], *, by_project: bool) -> list[tuple[str, list[RunRow]]]:
+    """The rows under their project's name, or all under none; the order stays."""
+    groups: dict[str, list[RunRow]] = {}
+    for row in rows:
+        groups.setdefault(row.project if by_project else "", []).append(row)
+    return list(groups.items())

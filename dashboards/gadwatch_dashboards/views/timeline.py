@@ -1,7 +1,8 @@
 """A run's stages as a strip: warm-up, ready since, stage 2, ended; gaps and verdict changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def timeline(
         return Segment(kind, first, last, round(start, 3), round((last - first + 1) / width * 100, 3))
 
     segments = []
-    warmup_last = last_step if stage2_step is None else stage2_step - 1
+    warmup_last = last_step if stage2_step is None else min(last_step, stage2_step - 1)
     if warmup_last >= first_step:
         segments.append(piece("warmup", first_step, warmup_last))
     segments += [
@@ -106,3 +107,14 @@ def gaps_in(steps: Sequence[int], *, at_least: int = 2) -> list[tuple[int, int]]
         for before, after in zip(steps, steps[1:], strict=False)
         if after - before - stride >= at_least * stride
     ]
+
+
+def stage2_step(stages: Sequence[Mapping[str, Any]], first_step: int | None) -> int | None:
+    """The first step of stage 2, from an attempt's stages; ``None`` while it has not begun.
+
+    A change carries the last step before it, or none when the attempt began with it.
+    """
+    for change in stages:
+        if change["stage"] == "stage2":
+            return first_step if change["step"] is None else int(change["step"]) + 1
+    return None

@@ -1,0 +1,66 @@
+"""What every page takes from its request, and how it is answered."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from gadwatch_service.access.browser import csrf_token
+from gadwatch_service.access.guard import current_identity
+from gadwatch_service.access.identity import Identity
+
+from gadwatch_dashboards.templating import Ui, render
+from gadwatch_dashboards.texts import LANGUAGES, Texts, choose
+
+LANG_COOKIE = "gadwatch_lang"
+THEME_COOKIE = "gadwatch_theme"
+THEMES = ("light", "dark")
+YEAR = 365 * 86400
+
+
+class Page:
+    """A request for a page, in the reader's language and theme."""
+
+    def __init__(self, request: Request, section: str) -> None:
+        self.request = request
+        self.identity: Identity = current_identity(request)
+        query = request.query_params
+        self.lang = choose(
+            query.get("lang"),
+            request.cookies.get(LANG_COOKIE),
+            request.headers.get("accept-language"),
+        )
+        theme = query.get("theme") or request.cookies.get(THEME_COOKIE, "")
+        self.texts = Texts(self.lang)
+        self.now = request.app.state.now()
+        self.ui = Ui(
+            lang=self.lang,
+            theme=theme if theme in THEMES else "",
+            section=section,
+            identity=self.identity.name,
+            csrf=csrf_token(request),
+            notice=query.get("notice", "")[:300],
+            path=request.url.path,
+            query=tuple(
+                pair for pair in query.multi_items() if pair[0] not in {"theme", "notice"}
+            ),
+        )
+
+    def answer(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """The page; a language or theme asked for in the address is remembered."""
+        response = HTMLResponse(render(template, self.ui, **context), status)
+        for cookie, name, known in (
+            (LANG_COOKIE, "lang", tuple(LANGUAGES)),
+            (THEME_COOKIE, "theme", THEMES),
+        ):
+            wish = self.request.query_params.get(name)
+            if wish in known:
+                response.set_cookie(cookie, wish, max_age=YEAR, samesite="lax", httponly=True)
+            elif wish is not None:
+                response.delete_cookie(cookie)
+        return response
+
+
+def back_to(path: str, notice: str = "") -> RedirectResponse:
+    """After a form: the page it belongs to, with a word about what was done."""
+    return RedirectResponse(f"{path}?{urlencode({'notice': notice})}" if notice else path, 303)

@@ -1,0 +1,77 @@
+"""A run's findings for its page: those open now, those resolved, and who has seen them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gadwatch_rules import finding_message
+from gadwatch_rules.jsonsafe import safe
+from gadwatch_service.runs import repository as runs_repository
+from gadwatch_service.store.tables import Finding
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_dashboards.figures.series import Mark
+from gadwatch_service.runs.view import RunView
+from gadwatch_dashboards.views.run import anchor_of
+
+MOST = 200
+
+
+@dataclass(frozen=True)
+class RunFindings:
+    """The stored findings of a run's newest attempt, in the reader's language."""
+
+    rows: Sequence[dict[str, Any]]
+    acknowledged: Mapping[tuple[str, str, int], str]
+
+    def beside(self, open_now: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is open now, as the assessment has it, and behind it what was resolved."""
+        resolved = [row for row in self.rows if row["state"] == "resolved"]
+        return [*open_now, *resolved]
+
+    def marks(self, metrics: Sequence[str]) -> list[Mark]:
+        """The places of these metrics' findings on the step axis; pending ones are not drawn."""
+        return [
+            Mark(
+                row["first_step"],
+                row["last_step"],
+                row["severity"],
+                row["message"],
+                anchor_of(row["rule"], row["metric"], row["first_step"]),
+            )
+            for row in self.rows
+            if row["metric"] in metrics and row["state"] != "pending"
+        ]
+
+
+async def findings_of(session: AsyncSession, run: RunView, lang: str) -> RunFindings:
+    """The newest ``MOST`` findings of the run's newest attempt."""
+    rows, _ = await runs_repository.list_findings(
+        session, run.run_id, state=None, severity=None, cursor=None, limit=MOST
+    )
+    mine = [row for row in rows if row.attempt == run.attempt]
+    return RunFindings(
+        rows=[as_dict(row, lang) for row in mine],
+        acknowledged={
+            (row.rule, row.metric, row.first_step): row.acknowledged_by
+            for row in mine
+            if row.acknowledged_by
+        },
+    )
+
+
+def as_dict(row: Finding, lang: str) -> dict[str, Any]:
+    """A stored finding in the assessment's shape."""
+    return {
+        "rule": row.rule,
+        "metric": row.metric,
+        "severity": row.severity,
+        "state": row.state,
+        "first_step": row.first_step,
+        "last_step": row.last_step,
+        "value": safe(row.value),
+        "limit": row.limit,
+        "message": finding_message(
+            row.rule, row.metric, row.reason, row.value, row.limit, row.facts, lang
+        ),
+    }

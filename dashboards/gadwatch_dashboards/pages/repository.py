@@ -1,0 +1,179 @@
+"""The pages' own questions to the database: counts, choices, findings of all runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gadwatch_service.runs.query import RunQuery, decode_cursor, encode_cursor
+from gadwatch_service.store.tables import Block, Finding, Project, Run, RunState, Tail
+from sqlalchemy import Row, and_, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_service.runs.view import RunView
+
+Projects = frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Tallies:
+    """How many runs need attention, are ready, are running."""
+
+    total: int
+    critical: int
+    warning: int
+    ready: int
+    running: int
+
+
+async def tallies(session: AsyncSession, projects: Projects) -> Tallies:
+    """Counts over all runs that the asker sees."""
+    query = RunQuery(projects=projects)
+    count = func.count()
+    statement = (
+        select(
+            count,
+            count.filter(RunState.health == "critical"),
+            count.filter(RunState.health == "warning"),
+            count.filter(and_(RunState.verdict == "ready", RunState.stage == "warmup")),
+            count.filter(RunState.status == "running"),
+        )
+        .select_from(Run)
+        .join(RunState, RunState.run_id == Run.run_id)
+        .where(*query.conditions())
+    )
+    return Tallies(*(await session.execute(statement)).one())
+
+
+async def project_settings(session: AsyncSession, projects: Projects) -> Sequence[Project]:
+    """Every project with its thresholds and retention, by name."""
+    statement = select(Project).order_by(Project.name)
+    if projects is not None:
+        statement = statement.where(Project.name.in_(projects))
+    return (await session.execute(statement)).scalars().all()
+
+
+async def project_overrides(session: AsyncSession, name: str) -> Mapping[str, Any]:
+    """A project's changed thresholds."""
+    found = await session.get(Project, name)
+    return {} if found is None else found.overrides
+
+
+@dataclass(frozen=True)
+class FindingQuery:
+    """Findings of all runs as asked for; empty fields let everything through."""
+
+    state: str = ""
+    severity: str = ""
+    project: str = ""
+    rule: str = ""
+    projects: Projects = None
+    cursor: str = ""
+    limit: int = 50
+
+
+async def findings(
+    session: AsyncSession, query: FindingQuery
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """``(Finding, run name, project)`` rows, the newest change first, and the next cursor."""
+    place = (
+        func.extract("epoch", Finding.changed_at),
+        Finding.run_id,
+        Finding.rule,
+        Finding.metric,
+        Finding.first_step,
+    )
+    statement = (
+        select(Finding, Run.name, Run.project)
+        .join(Run, Run.run_id == Finding.run_id)
+        .order_by(*(part.desc() for part in place))
+        .limit(query.limit + 1)
+    )
+    for column, wanted in (
+        (Finding.state, query.state),
+        (Finding.severity, query.severity),
+        (Run.project, query.project),
+        (Finding.rule, query.rule),
+    ):
+        if wanted:
+            statement = statement.where(column == wanted)
+    if query.projects is not None:
+        statement = statement.where(Run.project.in_(query.projects))
+    if query.cursor:
+        begin = decode_cursor(query.cursor, (float, int), str, str, str, int)
+        statement = statement.where(tuple_(*place) < tuple_(*begin))
+    rows = (await session.execute(statement)).all()
+    shown = rows[: query.limit]
+    if len(rows) <= query.limit:
+        return shown, None
+    last = shown[-1][0]
+    stamp = last.changed_at.timestamp()
+    return shown, encode_cursor(stamp, last.run_id, last.rule, last.metric, last.first_step)
+
+
+async def open_counts(session: AsyncSession, projects: Projects) -> dict[str, int]:
+    """How many findings fire now, by severity."""
+    statement = (
+        select(Finding.severity, func.count())
+        .join(Run, Run.run_id == Finding.run_id)
+        .where(Finding.state == "firing")
+        .group_by(Finding.severity)
+    )
+    if projects is not None:
+        statement = statement.where(Run.project.in_(projects))
+    return {severity: count for severity, count in await session.execute(statement)}
+
+
+async def firing_by_rule(
+    session: AsyncSession, projects: Projects
+) -> dict[str, list[tuple[str, str]]]:
+    """Rule -> the runs, ``(id, name)``, in which it fires now."""
+    statement = (
+        select(Finding.rule, Run.run_id, Run.name)
+        .join(Run, Run.run_id == Finding.run_id)
+        .where(Finding.state == "firing")
+        .distinct()
+        .order_by(Finding.rule, Run.name)
+        .limit(500)
+    )
+    if projects is not None:
+        statement = statement.where(Run.project.in_(projects))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for rule, run_id, name in await session.execute(statement):
+        found.setdefault(rule, []).append((run_id, name))
+    return found
+
+
+async def acknowledge(
+    session: AsyncSession, run_id: str, rule: str, metric: str, first_step: int, who: str,
+    now: datetime,
+) -> bool:  # fmt: skip
+    """Note that somebody has seen a finding; False when there is no such finding."""
+    statement = (
+        update(Finding)
+        .where(
+            Finding.run_id == run_id,
+            Finding.rule == rule,
+            Finding.metric == metric,
+            Finding.first_step == first_step,
+        )
+        .values(acknowledged_by=who, acknowledged_at=now)
+        .returning(Finding.rule)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def steps_if_any_lack(session: AsyncSession, run: RunView) -> list[int]:
+    """The newest attempt's step numbers; none at all when they are known to be complete."""
+    if run.first_step is None or run.last_step is None:
+        return []
+    if run.steps >= run.last_step - run.first_step + 1:
+        return []
+    mine = (Block.run_id == run.run_id, Block.attempt == run.attempt, Block.metric == -1)
+    blocks = select(Block.first_step, Block.last_step, Block.steps).where(*mine)
+    found: set[int] = set()
+    for first, last, steps in await session.execute(blocks):
+        found.update(range(first, last + 1) if steps is None else steps)
+    tail = select(Tail.step).where(Tail.run_id == run.run_id, Tail.attempt == run.attempt)
+    found.update((await session.execute(tail)).scalars())
+    return sorted(found)

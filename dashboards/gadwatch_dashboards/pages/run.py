@@ -1,0 +1,114 @@
+"""``/runs/{id}``: the page of a run."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from gadwatch_service.access.guard import requires
+from gadwatch_service.runs import repository as runs_repository
+from gadwatch_service.runs import service
+from gadwatch_service.runs.schemas import RunId
+from gadwatch_service.store.database import get_session
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_dashboards.figures import figure_json
+from gadwatch_dashboards.figures.bounds import zones
+from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for
+from gadwatch_dashboards.pages import repository
+from gadwatch_dashboards.pages.context import Page
+from gadwatch_dashboards.pages.curves import content_of, curves
+from gadwatch_dashboards.pages.findings_of import findings_of
+from gadwatch_dashboards.pages.state import state_of
+from gadwatch_dashboards.views.charts import data_table, summary
+from gadwatch_dashboards.views.run import run_view
+from gadwatch_dashboards.views.run_page import (
+    RunPage,
+    attempt_rows,
+    chart_cards,
+    chart_of,
+    flat_config,
+    metric_card,
+    metric_groups,
+)
+from gadwatch_dashboards.views.timeline import gaps_in, stage2_step, timeline
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
+Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+TABLE_POINTS = 48
+"""Points of the curves that come with the page itself, for summaries and tables."""
+FIGURE_POINTS = 1000
+MOST_METRICS = 10
+
+
+@router.get("/runs/{run_id}")
+async def show_run(run_id: RunId, request: Request, database: Database) -> HTMLResponse:
+    """Verdict, clauses, diagnoses, findings, and the places of the charts."""
+    page = Page(request, "runs")
+    run = await service.get_run(database, run_id, page.identity.sees)
+    assessment = (await service.assess_run(database, run_id, lang=page.lang)).as_dict()
+    attempts = await service.get_attempts(database, run_id)
+    verdicts, _ = await runs_repository.list_verdicts(database, run_id, None, 500)
+    findings = await findings_of(database, run, page.lang)
+    assessment["findings"] = findings.beside(assessment["findings"])
+    overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
+    charted = [metric for chart in charts_for(run.metrics) for metric in chart.metrics]
+    state = state_of(request)
+    series = await curves(database, run, charted, points=TABLE_POINTS, state=state)
+    texts = page.texts
+    shown = RunPage(
+        view=run_view(run, assessment, texts, page.now, findings.acknowledged),
+        state=state,
+        timeline=timeline(
+            first_step=run.first_step,
+            last_step=run.last_step,
+            warmup_steps=run.warmup_steps,
+            stage2_step=stage2_step(attempts[-1].stages, run.first_step),
+            verdicts=[(v.step, v.verdict) for v in reversed(verdicts) if v.attempt == run.attempt],
+            gaps=gaps_in(await repository.steps_if_any_lack(database, run)),
+            ended=run.status in {"finished", "failed", "killed"},
+        ),
+        charts=chart_cards(
+            run_id, run.metrics, series, zones(run.pack, overrides, texts), texts
+        ),
+        groups=metric_groups(run_id, run.metrics, texts),
+        metric_count=len(run.metrics),
+        pinned=[metric_card(run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics],
+        config=flat_config(run.config),
+        attempts=attempt_rows(attempts, texts),
+        losses=sorted(run.losses.items()),
+        may_write=page.identity.may("write"),
+        events_url=f"/api/v1/runs/{run_id}/events",
+        chart_of=chart_of(CHARTS),
+    )
+    return page.answer("run.html", page=shown)
+
+
+@router.get("/runs/{run_id}/figure")
+async def show_figure(run_id: RunId, request: Request, database: Database) -> JSONResponse:
+    """One chart: ``{figure, summary, table}``; at most ``FIGURE_POINTS`` points a curve."""
+    page = Page(request, "runs")
+    run = await service.get_run(database, run_id, page.identity.sees)
+    state = state_of(request)
+    metrics = request.query_params.getlist("metric")[:MOST_METRICS]
+    found = await curves(database, run, metrics, points=FIGURE_POINTS, state=state)
+    series = [found[metric] for metric in metrics if metric in found]
+    overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
+    bounds = zones(run.pack, overrides, page.texts)
+    attempts = await service.get_attempts(database, run_id)
+    content = content_of(
+        request.query_params.get("chart", ""),
+        series,
+        bounds,
+        (await findings_of(database, run, page.lang)).marks(metrics),
+        stage2_step(attempts[-1].stages, run.first_step),
+        page.texts,
+    )
+    view = state.view(request.query_params.get("theme", "light"))
+    table = data_table(series, page.texts)
+    answer: dict[str, Any] = {
+        "figure": figure_json(content, view),
+        "summary": summary(series, content.zone, page.texts),
+        "table": {"columns": table.columns, "rows": table.rows},
+    }
+    return JSONResponse(answer)

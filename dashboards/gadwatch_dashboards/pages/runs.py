@@ -1,0 +1,132 @@
+"""``/``: the list of runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+from gadwatch_service.access.guard import requires
+from gadwatch_service.runs import service
+from gadwatch_service.runs.query import RunQuery
+from gadwatch_service.store.database import get_session
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_dashboards.pages import repository
+from gadwatch_dashboards.pages.context import Page
+from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.runs import (
+    COLUMNS,
+    DEFAULT_COLUMNS,
+    KEY_METRICS,
+    RunRow,
+    Tally,
+    grouped,
+    run_row,
+    tallies,
+)
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
+Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+#: The order's name in the address, and as the service knows it.
+SORTS = {"newest": "-created", "attention": "-health", "updated": "-last_seen", "name": "name"}
+FILTERS = {
+    "stage": ("warmup", "stage2"),
+    "health": ("critical", "warning", "ok", "unknown"),
+    "verdict": ("ready", "not_ready", "insufficient_data"),
+    "status": ("running", "stalled", "finished", "failed", "killed"),
+}
+ROWS = 50
+
+SNIPPET = '''import gadwatch_hooks as gadwatch
+
+with gadwatch.init(project="gad-7b", name="warmup-7",
+                   stage="warmup", warmup_steps=253) as run:
+    for step, batch in enumerate(loader, 1):
+        run.log(train_step(batch), step=step)
+        if run.ready():
+            run.set_stage("stage2")'''
+
+
+@dataclass(frozen=True)
+class RunsPage:
+    """What the template shows."""
+
+    any_runs: bool
+    base_url: str
+    snippet: str = SNIPPET
+    tallies: Sequence[Tally] = ()
+    query: dict[str, str] | None = None
+    choices: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
+    groups: Sequence[tuple[str, Sequence[RunRow]]] = ()
+    columns: Sequence[str] = DEFAULT_COLUMNS
+    all_columns: Sequence[str] = COLUMNS
+    sorts: Sequence[str] = tuple(SORTS)
+    numeric: Sequence[str] = ("last_step", *KEY_METRICS, "duration")
+    filtered: bool = False
+    shown: int = 0
+    next_cursor: str | None = None
+
+
+@router.get("/")
+async def show_runs(
+    request: Request,
+    database: Database,
+    col: Annotated[list[str] | None, Query()] = None,
+    cursor: Annotated[str, Query(max_length=1000)] = "",
+) -> HTMLResponse:
+    """The list; every filter, the order and the columns are in the address."""
+    page = Page(request, "runs")
+    given = request.query_params
+    query = {name: given.get(name, "") for name in ("q", "project", *FILTERS, "group")}
+    query["sort"] = given.get("sort", "newest")
+    seen = page.identity.projects
+    counted = await repository.tallies(database, seen)
+    base_url = str(request.base_url).rstrip("/")
+    if not counted.total:
+        return page.answer("runs.html", page=RunsPage(any_runs=False, base_url=base_url))
+    found = await service.list_runs(
+        database,
+        RunQuery(
+            project=query["project"] or None,
+            stage=query["stage"] or None,
+            health=query["health"] or None,
+            verdict=query["verdict"] or None,
+            status=query["status"] or None,
+            q=query["q"][:200] or None,
+            sort=SORTS.get(query["sort"], "-created"),
+            cursor=cursor or None,
+            limit=ROWS,
+            projects=seen,
+        ),
+    )
+    rows = [run_row(run, page.texts, page.now) for run in found.runs]
+    projects = [one.name for one in await repository.project_settings(database, seen)]
+    shown = RunsPage(
+        any_runs=True,
+        base_url=base_url,
+        tallies=tallies(vars(counted), query, page.texts),
+        query=query,
+        choices=choices(projects, page.texts),
+        groups=grouped(rows, by_project=bool(query["group"])),
+        columns=[name for name in COLUMNS if name in (col or DEFAULT_COLUMNS)],
+        filtered=any(query[name] for name in ("q", "project", *FILTERS)),
+        shown=len(rows),
+        next_cursor=found.next_cursor,
+    )
+    return page.answer("runs.html", page=shown)
+
+
+def choices(projects: Sequence[str], texts: Texts) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The filters with their values and words."""
+    listed: list[tuple[str, list[tuple[str, str]]]] = [
+        ("project", [(name, name) for name in projects])
+    ]
+    listed += [
+        (name, [(value, texts(f"{name}.{value}")) for value in values])
+        for name, values in FILTERS.items()
+    ]
+    return listed
+
+

@@ -1,0 +1,118 @@
+from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.charts import TABLE_ROWS, data_table, summary
+from gadwatch_dashboards.views.run import run_view
+from gadwatch_dashboards.views.runs import grouped, run_row, tallies
+from gadwatch_dashboards.views.timeline import gaps_in, timeline
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.dashboards.samples import NOW, ZONES, assessment, broken, healthy, series, waiting
+
+EN, ZH = Texts("en"), Texts("zh")
+
+
+def test_a_ready_run_says_so_and_since_when() -> None:
+    view = run_view(healthy(), assessment(healthy()), EN, NOW)
+    assert view.headline == "Ready for stage 2 since step 61."
+    assert view.subline.startswith("All 13 clauses hold.")
+    assert (view.tone, view.age, view.passed) == ("ok", "12 s", 13)
+
+
+def test_a_broken_run_names_what_is_wrong_first() -> None:
+    view = run_view(broken(), assessment(broken()), EN, NOW)
+    assert view.headline == "Not ready for stage 2."
+    assert "the gradient is gone" in view.subline
+    assert view.tone == "critical"
+    assert [finding.severity.word for finding in view.findings] == [
+        "Critical", "Warning", "Warning",
+    ]  # fmt: skip
+    assert view.findings[-1].state.word == "Resolved"
+
+
+def test_a_young_run_is_neither_good_nor_bad() -> None:
+    view = run_view(waiting(), assessment(waiting()), EN, NOW)
+    assert view.tone == "none"
+    assert "cannot be judged yet" in view.subline
+
+
+def test_the_verdict_is_told_in_chinese_too() -> None:
+    view = run_view(healthy(), assessment(healthy()), ZH, NOW)
+    assert view.headline == "自第 61 步起可以进入第二阶段。"
+
+
+def test_an_acknowledged_finding_says_by_whom() -> None:
+    key = ("score_diff_band", "critic/score_diff", 96)
+    view = run_view(broken(), assessment(broken()), EN, NOW, {key: "li"})
+    (finding,) = [f for f in view.findings if f.rule == "score_diff_band"]
+    assert finding.acknowledged_by == "li"
+
+
+def test_a_row_shows_progress_age_and_open_findings() -> None:
+    row = run_row(broken(), EN, NOW)
+    assert row.progress_text == "141 / 253"
+    assert row.age == "4 min"
+    assert [(state.word, count) for state, count in row.findings] == [
+        ("Critical", 2), ("Warning", 1),
+    ]  # fmt: skip
+    assert row.key_metrics["grad_norm"] == "NaN"
+
+
+def test_tallies_say_which_runs_need_somebody_and_filter_the_list() -> None:
+    counted = {"critical": 1, "warning": 0, "ready": 2, "running": 3}
+    found = tallies(counted, {"health": "critical"}, EN)
+    assert [(tally.word, tally.count, tally.chosen) for tally in found] == [
+        ("critical", 1, True), ("ready for stage 2", 2, False), ("running", 3, False),
+    ]  # fmt: skip
+    assert found[0].query["health"] == ""
+    assert found[1].query["verdict"] == "ready"
+
+
+def test_grouping_keeps_the_order_of_the_rows() -> None:
+    rows = [run_row(run, EN, NOW) for run in (broken(), waiting(), healthy())]
+    assert [name for name, _ in grouped(rows, by_project=True)] == ["gad-7b", "gad-14b"]
+    assert grouped(rows, by_project=False) == [("", rows)]
+
+
+def test_a_summary_is_one_line_for_people_who_cannot_see_the_curve() -> None:
+    line = summary([series("critic/d_acc", hole=3)], ZONES["critic/d_acc"], EN)
+    assert "in its healthy range" in line
+    assert "not finite: 1" in line
+    assert "\n" not in line
+
+
+def test_the_data_table_is_bounded_and_newest_first() -> None:
+    table = data_table([series("critic/d_acc"), series("critic/grad_norm", 100)], EN)
+    assert table.columns == ("Step", "critic/d_acc", "critic/grad_norm")
+    assert len(table.rows) <= TABLE_ROWS
+    assert table.rows[0][0] == "253"
+    assert table.rows[0][2] == "–"
+
+
+def test_the_timeline_shows_ready_stage_2_and_gaps() -> None:
+    line = timeline(
+        first_step=1, last_step=400, warmup_steps=253, stage2_step=254,
+        verdicts=[(50, "not_ready"), (61, "ready")], gaps=[(80, 84)],
+    )  # fmt: skip
+    assert line is not None
+    found = {piece.kind: (piece.first, piece.last) for piece in line.segments}
+    assert found == {
+        "warmup": (1, 253), "ready": (61, 253), "stage2": (254, 400), "gap": (80, 84),
+    }  # fmt: skip
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000), st.none() | st.integers(1, 10_000))
+def test_segments_never_leave_the_strip(last: int, planned: int, stage2: int | None) -> None:
+    line = timeline(
+        first_step=1, last_step=last, warmup_steps=planned, stage2_step=stage2,
+        verdicts=[(min(61, last), "ready")],
+    )  # fmt: skip
+    assert line is not None
+    for piece in line.segments:
+        assert 0 <= piece.start <= 100
+        assert piece.start + piece.width <= 100.01
+
+
+def test_gaps_are_steps_that_never_came_not_a_coarse_stride() -> None:
+    assert gaps_in([1, 2, 3, 4, 8, 9]) == [(5, 7)]
+    assert gaps_in(range(0, 1000, 10)) == []
+    assert gaps_in([1]) == []
