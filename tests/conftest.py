@@ -1,6 +1,7 @@
 """Fixtures that every area may use: a real Postgres, a migrated database, the app, a process."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -30,9 +31,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def embedded() -> Iterator[EmbeddedPostgres]:
     """One server for all tests, with durability off: nobody needs its data after a crash."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+    # Not under pytest's folder: another session may take away the right to pass through it.
+    with (
+        tempfile.TemporaryDirectory(prefix="gadwatch-") as folder,
+        EmbeddedPostgres(Path(folder)) as server,
+    ):
         _execute(
             server.url("postgres"),
             "ALTER SYSTEM SET fsync = off",
@@ -42,6 +47,13 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         )
         migrate.upgrade(server.url())
         yield server
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data folder for a service with an embedded database of its own."""
+    with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

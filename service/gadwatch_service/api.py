@@ -5,6 +5,7 @@ from gadwatch_service.alerts import endpoints as alerts
 from gadwatch_service.ingest import endpoints as ingest
 from gadwatch_service.runs import endpoints as runs
 from gadwatch_service.series import endpoints as series
+from gadwatch_service.stream import endpoints as stream
 
 PREFIX = "/api/v1"
 
@@ -21,6 +22,8 @@ def api() -> APIRouter:
         runs.writing,
         ingest.router,
         series.router,
+        stream.asking,
+        stream.reading,
     ):
         router.include_router(part)
     router.include_router(alerts.router)

@@ -22,12 +22,14 @@ from gadwatch_service.ingest.service import Ingest
 from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.middleware import add_middleware
 from gadwatch_service.mlflow import endpoints as mlflow
+from gadwatch_service.mlflow.errors import speak_mlflow
 from gadwatch_service.operation import endpoints as operation
 from gadwatch_service.settings import Settings
 from gadwatch_service.store import migrate
 from gadwatch_service.store.database import Database, add_database_error_handlers
 from gadwatch_service.store.embedded import EmbeddedPostgres
-from gadwatch_service.workers import Workers
+from gadwatch_service.stream.watcher import Watcher
+from gadwatch_service.workers import Worker, Workers
 
 Pages = Callable[[FastAPI], None]
 """Adds further routes, such as the dashboard's, to the application."""
@@ -57,6 +59,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     add_middleware(app, settings)
     add_error_handlers(app)
     add_database_error_handlers(app)
+    speak_mlflow(app)
     app.include_router(operation.public)
     app.include_router(operation.guarded)
     app.include_router(api())
@@ -102,8 +105,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         async with database.session() as session:
             app.state.login_path = await ensure_owner(session, settings, app.state.now())
+        app.state.watcher = Watcher(database)
+        app.state.keeper.committed.append(app.state.watcher.note)
+        stack.callback(app.state.watcher.close)
         workers = Workers(app.state.heartbeats)
         stack.push_async_callback(workers.stop)
+        workers.start(Worker("watcher", app.state.watcher.poll, settings.poll_seconds))
         if settings.run_workers:
             for worker in app.state.alerts.workers():
                 workers.start(worker)

@@ -43,6 +43,8 @@ def run_server(
     async def serve(listener: socket.socket) -> None:
         async with app.router.lifespan_context(app):
             server = _Server(config)
+            # Listeners to a run's events would keep their connections open for ever.
+            server.when_stopping = app.state.watcher.close
             if announce is not None:
                 url = settings.public_url or _address_of(listener)
                 server.when_started = lambda: announce(url, app.state.login_path)
@@ -83,11 +85,17 @@ class _Server(uvicorn.Server):
     """
 
     when_started: Callable[[], None] | None = None
+    when_stopping: Callable[[], None] | None = None
 
     async def startup(self, sockets: Sequence[object] | None = None) -> None:
         await super().startup(sockets)  # type: ignore[arg-type]  # its own type is narrower
         if self.started and self.when_started is not None:
             self.when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.when_stopping is not None:
+            self.when_stopping()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

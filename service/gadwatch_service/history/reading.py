@@ -19,8 +19,9 @@ async def read_steps(
     connection: AsyncConnection, run_id: str, attempt: int, first: int, last: int
 ) -> dict[int, StoredStep]:
     """Every stored step from ``first`` to ``last``, by number, in order."""
-    blocks = await repository.read_blocks(connection, run_id, attempt, first, last)
+    # The tail first: what is sealed between the two readings is then seen twice, not never.
     tail = await repository.read_tail(connection, run_id, attempt, first, last)
+    blocks = await repository.read_blocks(connection, run_id, attempt, first, last)
     return merge(blocks, tail, first, last)
 
 

@@ -87,7 +87,7 @@ class Ingest:
                 await self._store(hold, attempt, batch)
             if attempt is not None and attempt.attempt == row.attempt:
                 await self._judge(hold, batch)
-            self._note(hold, push)
+            _note(hold, push)
             reply = _reply(hold, attempt, batch, columns)
         # The verdict is known only once the hold has ended.
         reply.health, reply.verdict, reply.stage = row.health, _readiness(run), row.stage
@@ -214,22 +214,25 @@ class Ingest:
         metrics.rules_seconds.observe(time.perf_counter() - begun)
         _summarise(run, batch, before)
 
-    def _note(self, hold: Hold, push: Push) -> None:
-        """Keep what a push says beside its steps."""
-        row, now = hold.run.row, hold.now
-        row.last_seen_at = now
-        if row.status == "stalled":
-            row.status = "running"
-        row.started_at = row.started_at or now
-        if push.expect_next is not None:
-            row.promised_until = now + timedelta(seconds=push.expect_next)
-        if row.status == "running" and row.stall_due_at is None:
-            row.stall_due_at = now + _FIRST_LOOK
-        for reason, count in push.losses.items():
-            known = row.losses.get(reason, 0)
-            if count > known:
-                metrics.lost_steps.labels(reason).inc(count - known)
-                row.losses = {**row.losses, reason: count}
+
+def _note(hold: Hold, push: Push) -> None:
+    """Keep what a push says beside its steps."""
+    run, row, now = hold.run, hold.run.row, hold.now
+    row.last_seen_at = now
+    row.started_at = row.started_at or now
+    if row.status == "stalled":
+        row.status = "running"
+    if push.expect_next is not None:
+        row.promised_until = now + timedelta(seconds=push.expect_next)
+        run.engine.promise(run.state, row.promised_until.timestamp())
+        hold.judged = True
+    if row.status == "running" and row.stall_due_at is None:
+        row.stall_due_at = now + _FIRST_LOOK
+    for reason, count in push.losses.items():
+        known = row.losses.get(reason, 0)
+        if count > known:
+            metrics.lost_steps.labels(reason).inc(count - known)
+            row.losses = {**row.losses, reason: count}
 
 
 def _is_watched(run: JudgedRun, one: StoredStep) -> bool:

@@ -79,6 +79,8 @@ class Keeper:
         self._now = now
         self._listeners = tuple(listeners)
         self._cache: OrderedDict[str, JudgedRun] = OrderedDict()
+        self.committed: list[Callable[[str, int], None]] = []
+        """Told of each run's new version once it stands."""
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -105,6 +107,8 @@ class Keeper:
             yield hold
             await self._write(hold)
         self._keep(run)
+        for told in self.committed:
+            told(run_id, run.row.version)
 
     async def _fetch(self, driver: DriverConnection, run_id: str) -> JudgedRun | None:
         # Taken out while it is worked on: after an error nobody finds a half-changed state.

@@ -3,15 +3,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gadwatch_rules import finding_message
-from gadwatch_rules.assessment import Assessment
-from gadwatch_rules.jsonsafe import safe
 from gadwatch_service.access.errors import Forbidden
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.runs import repository, service
 from gadwatch_service.runs.query import RunQuery
+from gadwatch_service.runs.records import finding_out, verdict_out
 from gadwatch_service.runs.schemas import (
     AttemptOut,
     FindingPage,
@@ -162,14 +160,6 @@ async def get_assessment(
     return (await service.assess_run(database, run_id, asker.sees, lang)).as_dict()
 
 
-@asking.get("/runs/{run_id}/readiness")
-async def get_readiness(
-    run_id: RunId, database: Database, asker: Asker, lang: Lang = "en"
-) -> dict[str, Any]:
-    """Is the run ready for stage 2? The verdict with its clauses."""
-    return readiness(await service.assess_run(database, run_id, asker.sees, lang))
-
-
 @reading.get("/runs/{run_id}/findings")
 async def list_findings(
     run_id: RunId,
@@ -186,26 +176,7 @@ async def list_findings(
     rows, following = await repository.list_findings(
         database, run_id, state=state, severity=severity, cursor=cursor, limit=limit
     )
-    items = [
-        {
-            "attempt": row.attempt,
-            "rule": row.rule,
-            "metric": row.metric,
-            "severity": row.severity,
-            "state": row.state,
-            "first_step": row.first_step,
-            "last_step": row.last_step,
-            "value": safe(row.value),
-            "limit": row.limit,
-            "message": finding_message(
-                row.rule, row.metric, row.reason, row.value, row.limit, row.facts, lang
-            ),
-            "first_seen_at": row.first_seen_at,
-            "changed_at": row.changed_at,
-            "acknowledged_by": row.acknowledged_by,
-        }
-        for row in rows
-    ]
+    items = [finding_out(row, lang) for row in rows]
     return FindingPage(items=items, next_cursor=following)
 
 
@@ -220,18 +191,7 @@ async def list_verdicts(
     """Every change of the verdict, with the clauses it rests on; never altered."""
     await service.get_run(database, run_id, asker.sees)
     rows, following = await repository.list_verdicts(database, run_id, cursor, limit)
-    items = [
-        {
-            "attempt": row.attempt,
-            "number": row.number,
-            "step": row.step,
-            "verdict": row.verdict,
-            "clauses": row.clauses,
-            "pack": row.pack,
-            "recorded_at": row.recorded_at,
-        }
-        for row in rows
-    ]
+    items = [verdict_out(row) for row in rows]
     return VerdictPage(items=items, next_cursor=following)
 
 
@@ -241,16 +201,6 @@ async def list_metrics(run_id: RunId, database: Database, asker: Asker) -> dict[
     run = await service.get_run(database, run_id, asker.sees)
     items = [{"name": name, "latest": run.latest.get(name)} for name in run.metrics]
     return {"items": items, "next_cursor": None}
-
-
-def readiness(assessment: Assessment) -> dict[str, Any]:
-    """The part of an assessment that answers whether stage 2 may begin."""
-    whole = assessment.as_dict()
-    parts = ("run", "stage", "steps", "last_step", "pack", "basis", "health", "readiness")
-    return {
-        "ready": assessment.verdict == "ready",
-        **{name: whole[name] for name in parts},
-    }
 
 
 async def _detail(database: AsyncSession, run: RunView, *, created: bool = False) -> RunDetail:

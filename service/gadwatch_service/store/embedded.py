@@ -110,6 +110,9 @@ class EmbeddedPostgres:
     def _ensure_running(self) -> None:
         if self._is_running():
             return
+        if self._user:
+            for path in (self.folder, self._bin):
+                _let_pass(path)
         if not (self.folder / "PG_VERSION").exists():
             self._create()
         self._make_socket_dir()
@@ -128,8 +131,6 @@ class EmbeddedPostgres:
         fresh.mkdir(mode=0o700)
         if self._user:
             _ensure_user(self._user)
-            for path in (fresh, self._bin):
-                _let_pass(path)
         self._own(fresh)
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres",
                   folder=fresh)  # fmt: skip

@@ -1,0 +1,100 @@
+import hashlib
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_rules import canonical_name
+from gadwatch_service.access.guard import current_identity, requires
+from gadwatch_service.access.identity import Identity
+from gadwatch_service.runs.schemas import RunId
+from gadwatch_service.runs.service import get_run
+from gadwatch_service.series.schemas import series_out
+from gadwatch_service.series.service import Axis, read_series
+from gadwatch_service.store.database import get_session
+
+router = APIRouter(tags=["series"], dependencies=[Depends(requires("read"))])
+
+Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
+Asker = Annotated[Identity, Depends(current_identity)]
+Metrics = Annotated[list[str], Query(min_length=1, max_length=100)]
+StepBound = Annotated[int | None, Query(ge=0, le=2**53)]
+Points = Annotated[int, Query(ge=2, le=20_000)]
+
+
+@router.get("/runs/{run_id}/series")
+async def get_series(
+    run_id: RunId,
+    request: Request,
+    database: Database,
+    asker: Asker,
+    metric: Metrics,
+    first: Annotated[int | None, Query(alias="from", ge=0, le=2**53)] = None,
+    last: Annotated[int | None, Query(alias="to", ge=0, le=2**53)] = None,
+    points: Points = 2000,
+    axis: Axis = "step",
+    attempt: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """Series of one run for a chart: each bucket keeps its least and greatest value.
+
+    ``from`` is the way to ask for what is new. With ``If-None-Match`` an unchanged run costs one
+    look at its version.
+    """
+    return await _answer(
+        request, database, asker, [run_id], metric, first, last, points, axis, attempt
+    )
+
+
+@router.get("/series")
+async def compare_series(
+    request: Request,
+    database: Database,
+    asker: Asker,
+    run: Annotated[list[RunId], Query(min_length=1, max_length=50)],
+    metric: Metrics,
+    first: Annotated[int | None, Query(alias="from", ge=0, le=2**53)] = None,
+    last: Annotated[int | None, Query(alias="to", ge=0, le=2**53)] = None,
+    points: Points = 1000,
+    axis: Axis = "step",
+) -> Response:
+    """Series of several runs in one call."""
+    return await _answer(request, database, asker, run, metric, first, last, points, axis, None)
+
+
+async def _answer(
+    request: Request,
+    database: AsyncSession,
+    asker: Identity,
+    run_ids: list[str],
+    metrics: list[str],
+    first: int | None,
+    last: int | None,
+    points: int,
+    axis: Axis,
+    attempt: int | None,
+) -> Response:
+    runs = [await get_run(database, run_id, asker.sees) for run_id in run_ids]
+    names = [canonical_name(name) for name in dict.fromkeys(metrics)]
+    versions = [(run.run_id, run.version) for run in runs]
+    asked = f"{versions} {request.url.query}".encode()
+    tag = f'"{hashlib.blake2b(asked, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    items = [
+        series_out(series)
+        for run in runs
+        for series in await read_series(
+            database,
+            run,
+            names,
+            from_step=first,
+            to_step=last,
+            points=points,
+            axis=axis,
+            attempt=attempt,
+        )
+    ]
+    body = msgspec.json.encode({"items": items, "next_cursor": None})
+    return Response(body, media_type="application/json", headers=headers)

@@ -1,0 +1,150 @@
+"""The SQL of charts: block summaries as arrays, values of a few blocks, the tail's columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from gadwatch_service.series.downsample import Floats, Ints
+
+_SUMMARIES: Final = """
+SELECT metric, int8send(first_step), int8send(last_step), int4send(count::int4),
+       float8send(coalesce(minimum, 'Infinity')), int8send(coalesce(minimum_step, -1)),
+       float8send(coalesce(maximum, '-Infinity')), int8send(coalesce(maximum_step, -1)),
+       int8send(coalesce(nonfinite_step, -1))
+FROM blocks
+WHERE run_id = %s AND attempt = %s AND metric = ANY(%s) AND last_step >= %s AND first_step <= %s
+"""
+_STATISTICS: Final = f"""
+SELECT metric, {", ".join(f"string_agg(c{n}, '' ORDER BY c1)" for n in range(1, 9))}
+FROM ({_SUMMARIES}) AS s (metric, {", ".join(f"c{n}" for n in range(1, 9))})
+GROUP BY metric
+"""  # noqa: S608 - numbered columns of our own
+_VALUES: Final = """
+SELECT metric, first_step, steps, values FROM blocks
+WHERE run_id = %s AND attempt = %s AND metric = ANY(%s) AND first_step = ANY(%s)
+ORDER BY metric, first_step
+"""
+_TAIL: Final = """
+SELECT step, extract(epoch FROM time)::float8{columns} FROM tail
+WHERE run_id = %s AND attempt = %s AND step BETWEEN %s AND %s ORDER BY step
+"""
+_FINDING_STEPS: Final = """
+SELECT metric, first_step, last_step FROM findings
+WHERE run_id = %s AND attempt = %s AND metric = ANY(%s) ORDER BY first_step DESC LIMIT 500
+"""
+
+
+@dataclass(slots=True)
+class Summaries:
+    """What is known of each block of one metric without reading its values."""
+
+    first_step: Ints
+    last_step: Ints
+    count: Ints
+    low: Floats
+    low_step: Ints
+    high: Floats
+    high_step: Ints
+    odd_step: Ints
+
+    @classmethod
+    def empty(cls) -> "Summaries":
+        """No blocks."""
+        none, no_values = np.empty(0, np.int64), np.empty(0)
+        return cls(none, none, none, no_values, none, no_values, none, none)
+
+    def __len__(self) -> int:
+        return len(self.first_step)
+
+
+async def read_summaries(
+    connection: AsyncConnection,
+    run_id: str,
+    attempt: int,
+    places: Sequence[int],
+    first: int,
+    last: int,
+) -> dict[int, Summaries]:
+    """The summaries of every block that reaches into ``first`` … ``last``, by metric."""
+    cursor = await connection.execute(
+        _STATISTICS, [run_id, attempt, list(places), first, last], binary=True
+    )
+    found: dict[int, Summaries] = {}
+    kinds = (">i8", ">i8", ">i4", ">f8", ">i8", ">f8", ">i8", ">i8")
+    for row in await cursor.fetchall():
+        columns: list[Any] = [
+            np.frombuffer(data, kind).astype(kind[1:].replace("i4", "i8"))
+            for data, kind in zip(row[1:], kinds, strict=True)
+        ]
+        found[row[0]] = Summaries(*columns)
+    return found
+
+
+async def read_values(
+    connection: AsyncConnection,
+    run_id: str,
+    attempt: int,
+    places: Sequence[int],
+    first_steps: Sequence[int],
+) -> dict[tuple[int, int], tuple[Ints, Floats]]:
+    """Steps and present values of whole blocks, by metric and first step."""
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(_VALUES, [run_id, attempt, list(places), list(first_steps)])
+        rows = await cursor.fetchall()
+    found = {}
+    for metric, first, numbers, listed in rows:
+        steps = np.arange(first, first + len(listed)) if numbers is None else np.array(numbers)
+        present = np.array([value is not None for value in listed], bool)
+        values = np.array(listed, np.float64)
+        found[metric, first] = (
+            (steps, values) if present.all() else (steps[present], values[present])
+        )
+    return found
+
+
+@dataclass(slots=True)
+class TailColumns:
+    """The tail's values of some metrics; ``present`` says which of them were logged."""
+
+    steps: Ints
+    times: Floats
+    values: dict[int, tuple[Ints, Floats]]
+
+
+async def read_tail(
+    connection: AsyncConnection,
+    run_id: str,
+    attempt: int,
+    places: Sequence[int],
+    first: int,
+    last: int,
+) -> TailColumns:
+    """Steps and present values of the tail, by metric."""
+    columns = "".join(f", values[{int(place) + 1}]" for place in places)
+    statement = _TAIL.format(columns=columns)
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(statement, [run_id, attempt, first, last])
+        rows = await cursor.fetchall()
+    steps = np.array([row[0] for row in rows], np.int64)
+    values = {}
+    for number, place in enumerate(places, 2):
+        column = [(row[0], row[number]) for row in rows if row[number] is not None]
+        values[place] = (
+            np.array([step for step, _ in column], np.int64),
+            np.array([value for _, value in column], np.float64),
+        )
+    return TailColumns(steps, np.array([row[1] for row in rows], np.float64), values)
+
+
+async def finding_steps(
+    connection: AsyncConnection, run_id: str, attempt: int, metrics: Sequence[str]
+) -> dict[str, set[int]]:
+    """The steps at which findings on these metrics begin and end."""
+    cursor = await connection.execute(_FINDING_STEPS, [run_id, attempt, list(metrics)])
+    found: dict[str, set[int]] = {}
+    for metric, first, last in await cursor.fetchall():
+        found.setdefault(metric, set()).update((first, last))
+    return found

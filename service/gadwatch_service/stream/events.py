@@ -1,0 +1,93 @@
+"""A run's life as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi.sse import ServerSentEvent
+
+from gadwatch_service.errors import NotFound
+from gadwatch_service.runs.records import finding_out, verdict_out
+from gadwatch_service.runs.schemas import RunOut
+from gadwatch_service.runs.service import get_run
+from gadwatch_service.store.database import Database
+from gadwatch_service.stream import repository
+from gadwatch_service.stream.watcher import Watcher
+
+LEAST_SECONDS: Final = 0.5
+"""Between two sets of events: a page is meant for eyes."""
+
+_PATIENCE: Final = 20.0
+
+
+class Position:
+    """How far a listener has heard; its text is the ``id`` of an event."""
+
+    def __init__(self, version: int, changed_at: datetime, attempt: int, number: int) -> None:
+        self.version = version
+        self.changed_at = changed_at
+        self.attempt = attempt
+        self.number = number
+
+    def __str__(self) -> str:
+        moment = round(self.changed_at.timestamp() * 1_000_000)
+        return f"{self.version}-{moment}-{self.attempt}-{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Position | None":
+        """From the id of the last event heard; None when it is not one of ours."""
+        parts = text.split("-")
+        if len(parts) != 4 or not all(part.isdecimal() and len(part) < 19 for part in parts):
+            return None
+        version, moment, attempt, number = map(int, parts)
+        try:
+            changed_at = datetime.fromtimestamp(moment / 1_000_000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+        return cls(-1 if version < 0 else version, changed_at, attempt, number)
+
+
+async def listen(
+    database: Database, watcher: Watcher, run_id: str, heard: Position | None, lang: str
+) -> AsyncIterator[ServerSentEvent]:
+    """Events of a run, for ever: ``step`` at once and at every change, ``finding``, ``verdict``.
+
+    ``heard`` is where the listener was interrupted: what it missed comes first.
+    """
+    position = heard
+    while not watcher.closed:
+        try:
+            async with database.session() as session:
+                run = await get_run(session, run_id)
+                if position is None:
+                    position = await _now(database, run_id, run.version)
+                findings = await repository.findings_since(session, run_id, position.changed_at)
+                verdicts = await repository.verdicts_since(
+                    session, run_id, position.attempt, position.number
+                )
+        except NotFound:
+            yield ServerSentEvent(event="deleted", data={"run": run_id})
+            return
+        position.version = run.version
+        for finding in findings:
+            position.changed_at = finding.changed_at
+            yield ServerSentEvent(
+                event="finding", data=finding_out(finding, lang), id=str(position)
+            )
+        for verdict in verdicts:
+            position.attempt, position.number = verdict.attempt, verdict.number
+            yield ServerSentEvent(event="verdict", data=verdict_out(verdict), id=str(position))
+        facts = RunOut.model_validate(run).model_dump(mode="json")
+        yield ServerSentEvent(event="step", data=facts, id=str(position))
+        await asyncio.sleep(LEAST_SECONDS)
+        while not watcher.closed and not await watcher.wait(run_id, run.version, _PATIENCE):
+            yield ServerSentEvent(comment="still here")
+
+
+async def _now(database: Database, run_id: str, version: int) -> Position:
+    """The position of somebody who wants to hear only what comes from now on."""
+    async with database.session() as session:
+        newest = await repository.newest_change(session, run_id)
+        attempt, number = await repository.newest_verdict(session, run_id)
+    return Position(version, newest, attempt, number)
