@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gadwatch_rules.findings import Finding
 from gadwatch_rules.clauses import ClauseFact, clause_facts
+from gadwatch_rules.findings import Finding
+from gadwatch_rules.diagnoses import Diagnosis, diagnose
+from gadwatch_rules.evidence import Evidence
 from gadwatch_rules.inhibition import inhibitors, shown
 from gadwatch_rules.program import Program
 from gadwatch_rules.state import RunState
 from gadwatch_rules.transitions import current_verdict
+
+
+GRACE_STEPS = 50
+GRACE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Assessment:
     first_ready_step: int | None
     clauses: tuple[ClauseFact, ...]
     findings: tuple[Finding, ...]
-    diagnoses: tuple[Any, ...]
+    diagnoses: tuple[Diagnosis, ...]
     lang: str = "en"
 
     def as_dict(self, lang: str | None = None) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def build(program: Program, state: RunState, run: str, lang: str) -> Assessment:
         first_ready_step=state.latch.first_ready_step,
         clauses=clause_facts(state, settings) if settings else (),
         findings=findings,
-        diagnoses=(),
+        diagnoses=diagnose(Evidence(state, findings, history=True, grace=grace_of(state))),
         lang=lang,
     )
 
@@ -111,3 +117,8 @@ def health_of(findings: tuple[Finding, ...], *, judged: bool) -> str:
     if "warning" in firing:
         return "warning"
     return "ok" if judged else "unknown"
+
+
+def grace_of(state: RunState) -> float:
+    """Steps that a young critic is given: as in the level rules."""
+    return max(GRACE_STEPS, GRACE_SHARE * state.warmup_steps) if state.stage == "warmup" else 0.0

@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gadwatch_rules import gate
-from gadwatch_rules.gate import CLAUSES, SAFETY, Measured
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.jsonsafe import safe
-from gadwatch_rules.texts import render
+from gadwatch_rules.measures import (
+    CLAUSES,
+    FAIL,
+    NOT_KNOWN,
+    PASS,
+    SAFETY,
+    GateView,
+    Measured,
+)
+from gadwatch_rules.texts import fill, render, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,13 @@ class ClauseFact:
     reason: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def sentence(self, lang: str = "en") -> str:
+        """Why the clause says so, for a person."""
+        facts = {"observed": self.observed, "required": self.required, **self.facts}
+        if self.reason in ("pass", "fail"):
+            return fill(text("clauses", self.id, lang)[self.reason], facts)
+        return render("clause_reasons", self.reason, lang, facts)
+
     def as_dict(self, lang: str = "en") -> dict[str, Any]:
         """The clause of the assessment, JSON-safe."""
         return {
@@ -31,19 +46,14 @@ class ClauseFact:
             "status": self.status,
             "observed": safe(self.observed),
             "required": self.required,
-            "reason": render(
-                "clauses",
-                f"{self.id}_{self.reason}" if self.reason in ("pass", "fail") else self.reason,
-                lang,
-                {"observed": self.observed, "required": self.required, **self.facts},
-            ),
+            "reason": self.sentence(lang),
         }
 
 
-STATUS_WORDS = {gate.PASS: "pass", gate.FAIL: "fail", gate.NOT_KNOWN: "unknown"}
+STATUS_WORDS = {PASS: "pass", FAIL: "fail", NOT_KNOWN: "unknown"}
 
 
-def clause_facts(view: gate.GateView, settings: GateSettings) -> tuple[ClauseFact, ...]:
+def clause_facts(view: GateView, settings: GateSettings) -> tuple[ClauseFact, ...]:
     """Every clause of the gate with its words."""
     return tuple(
         clause_fact(clause.__name__, clause in SAFETY, measured, settings)
@@ -78,7 +88,7 @@ def required(name: str, s: GateSettings) -> str:
         "d_acc_band": f"{s.d_acc_low:.2f} … {s.d_acc_high:.2f}",
         "score_diff_band": f"{s.score_diff_low:g} … {s.score_diff_high:g}",
         "grad_norm_band": f"{s.grad_norm_low:g} … {s.grad_norm_high:g}",
-        "ranking_loss_steady": f"<= {s.loss_variation:g}",
+        "ranking_loss_steady": "<= 1",
         "rewards_agree": f"within {s.agreement_absolute:g} + {s.agreement_relative * 100:g} %",
         "min_steps": f">= {s.min_steps:g}",
     }[name]

@@ -97,7 +97,7 @@ class Engine:
 
     def _take(self, state: RunState, step: Step, now: float | None, changes: Changes) -> None:
         merging = step.step == state.last_step and state.segment_start is not None
-        opened = state.open_values if merging else {}
+        opened = state.logged_now if merging else {}
         values = self._intake.take(state, step, opened, changes)
         if merging and not values:
             return
@@ -197,7 +197,7 @@ class Engine:
         program = self._programs[stage]
         state.stage = stage
         state.warmup_steps = self.warmup_steps or DEFAULT_WARMUP
-        state.logged.update(state.open_values)
+        state.logged.update(state.logged_now)
         if stage == "warmup":
             state.latch = Latch(first_ready_step=state.latch.first_ready_step)
         state.begin_segment(program.pack.label, program.windows(), len(program.rules))

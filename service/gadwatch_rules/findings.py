@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gadwatch_rules.jsonsafe import safe
-from gadwatch_rules.texts import render
+from gadwatch_rules.texts import render, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ def finding_message(
     lang: str = "en",
 ) -> str:
     """The sentence of a finding from its stored parts."""
-    return render(
-        "reasons", reason, lang, {"metric": metric, "value": value, "limit": limit, **facts}
-    )
+    words = text("rules", rule, lang)
+    title = words["title"] if isinstance(words, dict) else facts.get("title", rule)
+    told = {"title": title, "metric": metric, "value": value, "limit": limit, **facts}
+    return render("reasons", reason, lang, told)

@@ -4,16 +4,18 @@ from math import isfinite
 
 from gadwatch_rules import gate
 from gadwatch_rules.catalogue import add_derived
-from gadwatch_rules.hold import QUIET, State, update
+from gadwatch_rules.hold import QUIET, Cell, State, update
+from gadwatch_rules.primitives import Rule
 from gadwatch_rules.program import Program
-from gadwatch_rules.results import Severity, Status
+from gadwatch_rules.results import Result, Severity, Status
 from gadwatch_rules.state import RunState
 
 
 def open_step(state: RunState, step: int) -> None:
     """Close the open step for good and count a new one."""
-    state.logged.update(state.open_values)
-    state.before_cells = {}
+    state.logged.update(state.logged_now)
+    if state.before_cells:
+        state.before_cells = {}
     state.before_latch = state.latch
     state.before_bad_position = state.bad_position
     state.steps += 1
@@ -25,45 +27,46 @@ def open_step(state: RunState, step: int) -> None:
     state.age = step - state.segment_start + 1
 
 
-def fold(state: RunState, program: Program, values: dict[str, float]) -> None:
+def fold(state: RunState, program: Program, logged: dict[str, float]) -> None:
     """Judge the open step with these canonical values.
 
     1. Values, and what is derived from them, enter their windows; non-finite ones do not.
-    2. Every rule judges what concerns it; its cell holds the answer.
+    2. Every rule that they trigger judges; its cell holds the answer.
     3. The gate judges its clauses, which see the cells.
     """
     step = state.last_step
     assert step is not None
-    state.open_values = values
     state.position = position = state.position + 1
-    values = dict(values)
+    values = dict(logged)
     add_derived(values, state.logged)
+    state.logged_now = logged
+    state.open_values = values
     windows = state.windows
-    broken = [
-        name
-        for name, value in values.items()
-        if name in windows and not windows[name].push(value, position, isfinite(value))
-    ]
-    state.folded = tuple(values)
-    if broken:
-        state.bad_position = position
-    cells = state.cells
-    firing = State.FIRING
-    ok = Status.OK
-    for index, rule in program.judged:
-        cell = cells[index]
-        result = rule.judge(state, cell.state is firing)
-        if result is None or (cell is QUIET and result.status is ok):
-            continue
-        new = update(cell, result, rule.hold, step)
-        if new is not cell:
-            state.set_cell(index, new)
-    if broken or state.active:
-        _judge_finite(state, program, broken, step)
-        state.open_critical = sum(
-            cells[index].state is firing and cells[index].severity is Severity.CRITICAL
-            for index in state.active
-        )
+    finite = values
+    # A sum of finite values is finite, short of an overflow, which the slow way sorts out.
+    if not isfinite(sum(values.values())):
+        finite = {name: value for name, value in values.items() if isfinite(value)}
+        if len(finite) < len(values):
+            state.bad_position = position
+    for name, value in finite.items():
+        windows[name].push(value, position)
+    state.folded = tuple(finite)
+
+    cells, by_metric = state.cells, program.by_metric
+    for name in finite:
+        if name in by_metric:
+            for index, rule in by_metric[name]:
+                cell = cells[index]
+                result = rule.judge(state, cell is not QUIET and cell.state is State.FIRING)
+                if result is not None:
+                    _hold(state, index, rule, cell, result)
+    for index, rule in program.absence:
+        if rule.metric not in finite or cells[index] is not QUIET:
+            result = rule.judge(state, firing=False)
+            if result is not None:
+                _hold(state, index, rule, cells[index], result)
+    if state.active or state.bad_position == position:
+        _judge_finite(state, program)
     elif state.open_critical:
         state.open_critical = 0
     if program.pack.gate is not None:
@@ -71,23 +74,36 @@ def fold(state: RunState, program: Program, values: dict[str, float]) -> None:
         state.latch = gate.step_latch(state.latch, gate.measure(state, settings), settings, step)
 
 
-def _judge_finite(state: RunState, program: Program, broken: list[str], step: int) -> None:
-    concerned = {program.finite[name] for name in broken if name in program.finite}
-    concerned.update(state.active & program.finite_indexes)
+def _hold(state: RunState, index: int, rule: Rule, cell: Cell, result: Result) -> None:
+    if cell is QUIET and result.status is Status.OK:
+        return
+    new = update(cell, result, rule.hold, state.last_step or 0)
+    if new is not cell:
+        state.set_cell(index, new)
+
+
+def _judge_finite(state: RunState, program: Program) -> None:
+    """Ask the finite rules, which need asking only when something is or was broken."""
+    concerned = state.active & program.finite_indexes
+    if state.bad_position == state.position:
+        broken = (name for name, value in state.open_values.items() if not isfinite(value))
+        concerned |= {program.finite[name] for name in broken if name in program.finite}
+    cells = state.cells
     for index in sorted(concerned):
-        cell, rule = state.cells[index], program.rules[index]
-        result = rule.judge(state, cell.state is State.FIRING)
+        rule = program.rules[index]
+        result = rule.judge(state, firing=False)
         if result is not None:
-            new = update(cell, result, rule.hold, step)
-            if new is not cell:
-                state.set_cell(index, new)
+            _hold(state, index, rule, cells[index], result)
+    state.open_critical = sum(
+        cells[index].state is State.FIRING and cells[index].severity is Severity.CRITICAL
+        for index in state.active
+    )
 
 
 def take_back(state: RunState) -> None:
     """Undo the fold of the open step, for it is folded again with more values."""
     for name in state.folded:
-        if name in state.windows:
-            state.windows[name].undo()
+        state.windows[name].undo()
     for index, cell in state.before_cells.items():
         state.put_cell(index, cell)
     state.before_cells = {}

@@ -7,7 +7,7 @@ class GateSettings(NamedTuple):
     Counts are observed warm-up steps. The defaults are the domain's.
     """
 
-    window: float = 50
+    window: int = 50
     min_steps: float = 50
     fresh_steps: float = 20
     pairs_per_batch: float = 256
@@ -27,8 +27,9 @@ class GateSettings(NamedTuple):
     relative_margin: float = 0.05
     agreement_absolute: float = 0.05
     agreement_relative: float = 0.05
-    loss_variation: float = 0.05
-    """Largest (max - min of block means) / mean of a steady ranking loss."""
+    loss_swing_slow: float = 0.10
+    loss_swing_fast: float = 0.30
+    """Largest swings of a steady ranking loss, relative to its level: slow ones, fast ones."""
     breach_steps: float = 10
     """A ready verdict falls after this many steps with a target beyond its widened margin."""
 

@@ -40,10 +40,10 @@ def inhibitors(
             strongest[rule.metric] = index
     hidden = {}
     for index in active:
-        if stalled is not None and index != stalled:
-            if cells[index].severity < Severity.CRITICAL:
-                hidden[index] = rules[stalled].id
-                continue
+        weak = cells[index].severity < Severity.CRITICAL
+        if stalled is not None and index != stalled and weak:
+            hidden[index] = rules[stalled].id
+            continue
         top = strongest.get(rules[index].metric)
         if top is None or top == index:
             continue

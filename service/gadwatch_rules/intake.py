@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Mapping
 
-from gadwatch_rules.catalogue import canonical_name, means_percent
+from gadwatch_rules.catalogue import BY_NAME, canonical_name, means_percent
 from gadwatch_rules.findings import Changes
 from gadwatch_rules.state import RunState
 from gadwatch_rules.step import Step
 
-_REMEMBERED = 4096
+_REMEMBERED = 1024
+
+Layout = tuple[str | None, ...]
+"""The canonical names of a step's keys; None for a metric that nobody watches."""
 
 
 class Intake:
-    """Canonicalises steps; remembers which names are watched."""
+    """Canonicalises steps. A run logs the same keys again and again: those are remembered."""
 
     def __init__(self, watches: Callable[[str], bool]) -> None:
         self._watches = watches
-        self._names: dict[str, str | None] = {}
+        self._layouts: dict[tuple[str, ...], tuple[Layout, bool]] = {}
 
     def take(
         self, state: RunState, step: Step, opened: Mapping[str, float], changes: Changes
@@ -25,17 +28,30 @@ class Intake:
         ``opened`` holds what this step has brought already. Of two names for one metric in
         one step the canonical one counts; else the first value stays.
         """
-        names = self._names
+        keys = tuple(step.metrics)
+        known = self._layouts.get(keys)
+        layout, clash = known if known is not None else self._lay_out(keys)
+        if clash or opened:
+            values = self._merge(step, layout, opened, changes)
+        else:
+            values = {
+                name: float(value)
+                for name, value in zip(layout, step.metrics.values(), strict=True)
+                if name is not None
+            }
+        for name in _PERCENT:
+            if name in values:
+                _as_fraction(state, name, values)
+        return values
+
+    def _merge(
+        self, step: Step, layout: Layout, opened: Mapping[str, float], changes: Changes
+    ) -> dict[str, float]:
         values: dict[str, float] = {}
-        for raw, given in step.metrics.items():
-            name = names[raw] if raw in names else self._look_up(raw)
+        for (raw, given), name in zip(step.metrics.items(), layout, strict=True):
             if name is None:
                 continue
             value = float(given)
-            if value > 1 and means_percent(name, value):
-                state.percent.add(name)
-            if name in state.percent:
-                value *= 0.01
             if name not in values and name not in opened:
                 values[name] = value
                 continue
@@ -49,10 +65,21 @@ class Intake:
                 changes.conflicts.append((step.step, name, kept, value))
         return values
 
-    def _look_up(self, raw: str) -> str | None:
-        name: str | None = canonical_name(raw)
-        if name is not None and not self._watches(name):
-            name = None
-        if len(self._names) < _REMEMBERED:
-            self._names[raw] = name
-        return name
+    def _lay_out(self, keys: tuple[str, ...]) -> tuple[Layout, bool]:
+        names = (canonical_name(key) for key in keys)
+        layout = tuple(name if self._watches(name) else None for name in names)
+        watched = [name for name in layout if name is not None]
+        answer = layout, len(watched) != len(set(watched))
+        if len(self._layouts) < _REMEMBERED:
+            self._layouts[keys] = answer
+        return answer
+
+
+_PERCENT = tuple(name for name, metric in BY_NAME.items() if metric.percent)
+
+
+def _as_fraction(state: RunState, name: str, values: dict[str, float]) -> None:
+    if means_percent(name, values[name]):
+        state.percent.add(name)
+    if name in state.percent:
+        values[name] *= 0.01

@@ -21,7 +21,7 @@ SHIPPED = ("gad-warmup", "gad-stage2", "rl-generic")
 STAGES = ("warmup", "stage2", "generic")
 
 _PACK_KEYS = {"name", "version", "stage", "description", "rules", "gate"}
-_RULE_KEYS = {"kind", "metric", "metrics", "hold", "severity", "text", "source", "title", "advice"}
+_RULE_KEYS = {"kind", "metric", "metrics", "hold", "severity", "source", "title", "advice"}
 _HOLD_KEYS = {"fire", "window", "clean"}
 _SEVERITIES = {"info": Severity.INFO, "notice": Severity.NOTICE, "warning": Severity.WARNING}
 
@@ -38,7 +38,6 @@ class RuleEntry:
     metrics: tuple[str, ...]
     thresholds: Mapping[str, float]
     hold: Hold
-    text: str
     source: str
     rules: tuple[Rule, ...]
     title: str = ""
@@ -229,7 +228,6 @@ class _Parser:
             metrics,
             thresholds,
             hold,
-            str(table.get("text", rule)),
             str(table.get("source", "")),
             rules,
             str(table.get("title", "")),
@@ -259,8 +257,10 @@ class _Parser:
         if not isinstance(given, dict):
             raise self.fail("hold must be a table { fire, window, clean }", *path, rule=rule)
         self.known_keys(given, _HOLD_KEYS, *path, rule=rule)
-        counts = {key: int(self.number(given, *path, key, rule=rule)) for key in given}
-        hold = Hold(**counts)
+        counts: dict[str, Any] = {
+            key: int(self.number(given, *path, key, rule=rule)) for key in given
+        }
+        hold = Hold()._replace(**counts)
         if not 1 <= hold.fire <= hold.window <= 64 or hold.clean < 1:
             raise self.fail("hold needs 1 <= fire <= window <= 64 and clean >= 1", *path, rule=rule)
         word = table.get("severity", "warning")
@@ -282,9 +282,12 @@ class _Parser:
             raise self.fail("expected a table", "gate")
         fields = GateSettings._fields
         self.known_keys(table, {*fields, "source"}, "gate")
-        given = {key: self.number(table, "gate", key) for key in table if key != "source"}
+        given: dict[str, Any] = {
+            key: self.number(table, "gate", key) for key in table if key != "source"
+        }
         override = self.override("gate", dict.fromkeys(fields, 0.0))
-        settings = GateSettings(**{**given, **override})
+        settings = GateSettings()._replace(**{**given, **override})
+        settings = settings._replace(window=int(settings.window))
         problem = settings.problem()
         if problem:
             raise self.fail(problem, "gate")

@@ -50,26 +50,23 @@ def dump_state(state: RunState, fingerprint: str) -> bytes:
         values = window.stored()
         floats.extend(values)
         floats.extend(window.start)
-        floats.append(window.last)
-        floats.append(window.last_before)
         windows[name] = [
             len(values),
             len(window.start),
             window.count,
             window.seen,
             window.seen_before,
-            window.bad,
-            window.bad_before,
         ]
     floats.extend(state.step_seconds)
-    floats.extend(state.open_values.values())
+    opened = sorted(state.logged_now)
+    floats.extend([state.logged_now[name] for name in opened])
     head = {
         "for": fingerprint,
         "plain": [getattr(state, name) for name in _PLAIN],
         "windows": windows,
         "seconds": len(state.step_seconds),
-        "open": list(state.open_values),
-        "folded": state.folded,
+        "open": opened,
+        "folded": sorted(state.folded),
         "percent": sorted(state.percent),
         "logged": sorted(state.logged),
         "cells": {index: _cell(state.cells[index]) for index in sorted(state.active)},
@@ -111,17 +108,14 @@ def _rebuild(
     at = 0
     for name, numbers in head["windows"].items():
         window = state.windows[name]
-        size, start, window.count, window.seen, window.seen_before, window.bad, bad = numbers
-        window.bad_before = bad
+        size, start, window.count, window.seen, window.seen_before = numbers
         window.values = floats[at : at + size]
         at += size
         window.start = floats[at : at + start]
         at += start
-        window.last, window.last_before = floats[at : at + 2]
-        at += 2
     state.step_seconds = floats[at : at + head["seconds"]]
     at += head["seconds"]
-    state.open_values = dict(zip(head["open"], floats[at:], strict=True))
+    state.logged_now = dict(zip(head["open"], floats[at:], strict=True))
     state.folded = tuple(head["folded"])
     state.percent = set(head["percent"])
     state.logged = set(head["logged"])

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 
-from gadwatch_rules import gate
+from gadwatch_rules import gate, measures
 from gadwatch_rules.assessment import Assessment, health_of
 from gadwatch_rules.clauses import ClauseFact, clause_fact
+from gadwatch_rules.diagnoses import diagnose
 from gadwatch_rules.engine import Engine
+from gadwatch_rules.evidence import Evidence
 from gadwatch_rules.findings import Finding
+from gadwatch_rules.primitives import Rule
+from gadwatch_rules.program import Program
 from gadwatch_rules.results import Severity, Status
+from gadwatch_rules.state import RunState
 from gadwatch_rules.step import Step
 
 NEEDS_HISTORY = frozenset({"data_fresh", "ranking_loss_steady", "rewards_agree", "min_steps"})
@@ -27,7 +32,7 @@ def snapshot(metrics: Mapping[str, float], stage: str = "warmup", lang: str = "e
     # A snapshot stands for a critic that has had its time.
     state.age = state.warmup_steps
     findings = []
-    for rule in program.rules:
+    for rule in _concerned(state, program):
         result = rule.judge(state, firing=False)
         if result is None or result.status in (Status.OK, Status.UNKNOWN):
             continue
@@ -53,14 +58,14 @@ def snapshot(metrics: Mapping[str, float], stage: str = "warmup", lang: str = "e
         settings = program.pack.gate._replace(window=1, min_steps=1)
         state.open_critical = sum(finding.severity == "critical" for finding in findings)
         facts, answered = [], []
-        for clause in gate.CLAUSES:
+        for clause in measures.CLAUSES:
             name = clause.__name__
             if name in NEEDS_HISTORY:
-                measured = gate.Measured(gate.NOT_KNOWN, reason="no_history")
+                measured = measures.Measured(measures.NOT_KNOWN, reason="no_history")
             else:
                 measured = clause(state, settings)
                 answered.append(measured)
-            facts.append(clause_fact(name, clause in gate.SAFETY, measured, settings))
+            facts.append(clause_fact(name, clause in measures.SAFETY, measured, settings))
         clauses, verdict = tuple(facts), gate.verdict(answered)
     return Assessment(
         run="snapshot",
@@ -75,6 +80,14 @@ def snapshot(metrics: Mapping[str, float], stage: str = "warmup", lang: str = "e
         first_ready_step=None,
         clauses=clauses,
         findings=tuple(findings),
-        diagnoses=(),
+        diagnoses=diagnose(Evidence(state, findings, history=False)),
         lang=lang,
     )
+
+
+def _concerned(state: RunState, program: Program) -> list[Rule]:
+    """The rules that the step's values trigger, in the pack's order."""
+    placed = [one for metric in state.folded for one in program.by_metric.get(metric, ())] + [
+        (at, program.rules[at]) for at in program.finite_indexes
+    ]
+    return [rule for _, rule in sorted(placed, key=lambda one: one[0])]

@@ -8,7 +8,8 @@ from gadwatch_rules.window import Window
 class RunState:
     """The state of one attempt of a run. Changed by the engine alone.
 
-    The newest step stays open: ``open_values`` holds what came for it, ``before_*`` what a
+    The newest step stays open: ``logged_now`` holds what came for it
+    (``open_values`` with what is derived), ``before_*`` what a
     merge of further values needs to take the step back.
     """
 
@@ -43,6 +44,7 @@ class RunState:
         self.cells = [QUIET] * cells
         self.active: set[int] = set()
         # The open step.
+        self.logged_now: dict[str, float] = {}
         self.open_values: dict[str, float] = {}
         self.folded: tuple[str, ...] = ()
         self.before_cells: dict[int, Cell] = {}

@@ -12,22 +12,19 @@ BLOCK = 5
 
 
 class Window:
-    """The last ``keep`` finite values of a metric, and when it was seen.
+    """The last ``keep`` finite values of a metric, and when one was seen.
 
     Positions count observed steps of the segment from 1; 0 means never. A non-finite value
-    moves ``seen`` and ``bad`` but never enters ``values``.
+    never gets here.
     """
 
     __slots__ = (
-        "bad",
-        "bad_before",
         "count",
         "keep",
-        "last",
-        "last_before",
         "memo",
         "seen",
         "seen_before",
+        "span_known",
         "start",
         "start_size",
         "values",
@@ -40,45 +37,50 @@ class Window:
         self.start: list[float] = []
         self.count = 0
         self.seen = self.seen_before = 0
-        self.bad = self.bad_before = 0
-        self.last = self.last_before = 0.0
-        self.memo: dict[str, object] = {}
+        self.span_known: tuple[int, list[float], float] | None = None
+        self.memo: dict[str, tuple[int, object]] = {}
 
-    def push(self, value: float, position: int, finite: bool) -> bool:
-        """Take the value observed at ``position``. Gives back ``finite``: whether it counts."""
+    @property
+    def last(self) -> float:
+        """The newest finite value."""
+        return self.values[-1]
+
+    def push(self, value: float, position: int) -> None:
+        """Take the finite value observed at ``position``."""
         self.seen_before = self.seen
-        self.bad_before = self.bad
-        self.last_before = self.last
         self.seen = position
-        self.last = value
-        if not finite:
-            self.bad = position
-            return False
         values = self.values
-        if len(values) > 2 * self.keep + 32:
-            del values[: -self.keep - BLOCK]
         values.append(value)
-        self.count += 1
-        if not self.count % BLOCK and self.memo:
-            self.memo = {}
-        if self.count <= self.start_size:
+        self.count = count = self.count + 1
+        if not count & 63:
+            # Rarely, so that most steps pay nothing for the bound on memory.
+            del values[: -self.keep - BLOCK]
+        if count <= self.start_size:
             self.start.append(value)
-        return True
 
     def undo(self) -> None:
         """Take back the newest push. Only one step can be taken back."""
-        if self.bad != self.seen:
-            self.values.pop()
-            if self.count <= self.start_size:
-                self.start.pop()
-            self.count -= 1
-        self.seen, self.bad = self.seen_before, self.bad_before
-        self.last = self.last_before
+        self.seen = self.seen_before
+        self.values.pop()
+        if self.count <= self.start_size:
+            self.start.pop()
+        self.count -= 1
         self.memo = {}
+        self.span_known = None
 
     def stored(self) -> list[float]:
         """The values that must outlive this process."""
         return self.values[-self.keep - BLOCK :]
+
+    def span(self, size: int) -> tuple[list[float], float] | None:
+        """The newest ``size`` values and their mean; None when there are not so many."""
+        known = self.span_known
+        if known is None or known[0] != self.count:
+            if len(self.values) < size:
+                return None
+            recent = self.values[-size:]
+            known = self.span_known = (self.count, recent, sum(recent) / size)
+        return known[1:]
 
     def in_blocks(self, size: int) -> list[float]:
         """The newest ``size`` values up to the end of the last full block."""
@@ -87,10 +89,11 @@ class Window:
 
     def remembered(self, key: str, size: int, work: Callable[[list[float]], T]) -> T:
         """What ``work`` makes of ``in_blocks(size)``, worked out once a block."""
+        block = self.count // BLOCK
         known = self.memo.get(key)
-        if known is None:
-            known = self.memo[key] = work(self.in_blocks(size))
-        return known  # type: ignore[return-value] # one key, one kind of work
+        if known is None or known[0] != block:
+            known = self.memo[key] = (block, work(self.in_blocks(size)))
+        return known[1]  # type: ignore[return-value] # one key, one kind of work
 
 
 def median(values: Iterable[float]) -> float:

@@ -36,4 +36,4 @@ KINDS: dict[str, type[Rule]] = {
     )
 }
 
-__all__ = ["KINDS", "Finite", "Rule", "Stalled"]
+__all__ = ["KINDS", "Finite", "Missing", "Rule", "Stalled"]

@@ -87,8 +87,8 @@ class Band(Rule):
         window = view.windows[self.metric]
         if self.prefer is not None and view.windows[self.prefer].seen:
             window = view.windows[self.prefer]
-        if window.seen != view.position or window.bad == window.seen:
-            return None
+            if window.seen != view.position:
+                return None
         value = median(window.values[-self.smooth :])
         if self.absolute:
             value = abs(value)

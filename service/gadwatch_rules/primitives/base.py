@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -23,6 +24,10 @@ class View(Protocol):
         """Every watched metric's recent values."""
 
     @property
+    def open_values(self) -> Mapping[str, float]:
+        """The newest step's canonical values, non-finite ones and derived ones among them."""
+
+    @property
     def position(self) -> int:
         """Observed steps of the segment."""
 
@@ -35,7 +40,7 @@ class View(Protocol):
         """Planned length of the warm-up."""
 
     @property
-    def logged(self) -> Set[str]:
+    def logged(self) -> AbstractSet[str]:
         """The metrics that this run has logged itself, up to the step before."""
 
 
@@ -74,8 +79,13 @@ class Rule:
         return (self.metric,)
 
     @property
+    def trigger(self) -> str:
+        """The metric whose finite values it judges as they come."""
+        return self.metric
+
+    @property
     def window(self) -> int:
-        """How many recent values of its inputs it reads."""
+        """How many recent values of its inputs it reads; 0 for none."""
         return 8
 
     @property
@@ -84,7 +94,7 @@ class Rule:
         return 0
 
     def judge(self, view: View, firing: bool) -> Result | None:
-        """Judge the newest step; None when the step brought nothing to judge."""
+        """Judge a step that brought a finite value of ``trigger``; None when it cannot."""
         raise NotImplementedError
 
 

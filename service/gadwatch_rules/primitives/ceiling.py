@@ -34,8 +34,6 @@ class Ceiling(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:
         """Judge the newest value and the level behind it."""
         window = view.windows[self.metric]
-        if window.seen != view.position or window.bad == window.seen:
-            return None
         limits = self.thresholds
         value = window.last
         if value > limits["spike"]:

@@ -62,7 +62,7 @@ class Conditions(Rule):
         facts: dict[str, float | str] = {}
         for name, absolute, holds, bound in self.conditions:
             window = windows[name]
-            if window.seen != position or window.bad == position:
+            if window.seen != position:
                 if name in self.optional:
                     continue
                 return None

@@ -1,3 +1,5 @@
+from math import isfinite
+
 from gadwatch_rules.primitives.base import Rule, View
 from gadwatch_rules.results import OK, Result, Status
 
@@ -7,11 +9,16 @@ class Finite(Rule):
 
     kind = "finite"
 
+    @property
+    def window(self) -> int:
+        """No history: broken values never enter a window."""
+        return 0
+
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest value."""
-        window = view.windows[self.metric]
-        if window.seen != view.position:
+        value = view.open_values.get(self.metric)
+        if value is None:
             return None
-        if window.bad != window.seen:
+        if isfinite(value):
             return OK
-        return Result(Status.CRITICAL, "not_finite", window.last, "finite", at_once=Status.CRITICAL)
+        return Result(Status.CRITICAL, "not_finite", value, "finite", at_once=Status.CRITICAL)

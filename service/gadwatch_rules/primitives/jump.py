@@ -25,7 +25,7 @@ class Jump(Rule):
         """Judge the newest rise."""
         window = view.windows[self.metric]
         values = window.values
-        if window.seen != view.position or window.bad == window.seen or len(values) < 2:
+        if len(values) < 2:
             return None
         rise = values[-1] - values[-2]
         if rise <= self.thresholds["rise"]:

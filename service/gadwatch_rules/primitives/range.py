@@ -24,8 +24,6 @@ class Range(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest value."""
         window = view.windows[self.metric]
-        if window.seen != view.position or window.bad == window.seen:
-            return None
         value = window.last
         low, high = self.thresholds["low"], self.thresholds["high"]
         if low <= value <= high:

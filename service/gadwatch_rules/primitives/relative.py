@@ -16,7 +16,7 @@ class Relative(Rule):
     ``past`` (the median of ``reference`` values, the newest of them ``lag`` values ago). The
     level is the median of the newest ``smooth`` values. Bad outside ``ok_low`` … ``ok_high``
     times the reference, critical outside ``critical_low`` … ``critical_high``. Levels that
-    differ by less than ``least`` are the same.
+    differ by less than ``least`` are the same. The first ``settle`` steps are not judged.
     """
 
     kind = "relative"
@@ -29,6 +29,7 @@ class Relative(Rule):
         "lag": 8,
         "smooth": 3,
         "least": 0.0,
+        "settle": 0,
     }
     OPTIONS = frozenset({"against"})
     against_start: bool
@@ -62,11 +63,9 @@ class Relative(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest level."""
         window = view.windows[self.metric]
-        if window.seen != view.position or window.bad == window.seen:
-            return None
         limits = self.thresholds
         reference = self._reference(window)
-        if len(reference) < limits["reference"]:
+        if len(reference) < limits["reference"] or view.position <= limits["settle"]:
             return UNKNOWN
         past = median(reference)
         level = median(window.values[-int(limits["smooth"]) :])
@@ -124,8 +123,6 @@ class Spike(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:
         """Judge the newest value."""
         window = view.windows[self.metric]
-        if window.seen != view.position or window.bad == window.seen:
-            return None
         limits = self.thresholds
         values = window.values[-self.window :]
         if len(values) < limits["reference_least"]:

@@ -44,17 +44,15 @@ class Identity(Rule):
         """Judge when every part has come."""
         windows, position = view.windows, view.position
         left = windows[self.metric]
-        if left.seen != position or left.bad == position:
-            return None
         right = 0.0
         for name, factor in self.terms:
             window = windows[name]
-            if window.seen != position or window.bad == position:
+            if window.seen != position:
                 return None
             right += factor * window.last
         for name, factor in self.maybe:
             window = windows[name]
-            if window.seen == position != window.bad:
+            if window.seen == position:
                 right += factor * window.last
         apart = left.last - right
         limits = self.thresholds
@@ -90,7 +88,7 @@ class Jensen(Rule):
         """Judge when every part has come."""
         for name in self.inputs:
             window = view.windows[name]
-            if window.seen != view.position or window.bad == view.position:
+            if window.seen != view.position:
                 return None
         loss, difference, temperature = (view.windows[name].last for name in self.inputs)
         if temperature <= 0:
@@ -128,6 +126,11 @@ class Gap(Rule):
         self.set("other", m.canonical_name(other))
 
     @property
+    def trigger(self) -> str:
+        """The other metric, which comes seldom."""
+        return self.other
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Both metrics."""
         return (self.metric, self.other)
@@ -135,7 +138,7 @@ class Gap(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge when the other metric has come."""
         base, other = view.windows[self.metric], view.windows[self.other]
-        if other.seen != view.position or other.bad == view.position or not base.values:
+        if not base.values:
             return None
         level = median(base.values[-int(self.thresholds["smooth"]) :])
         gap = level - other.last

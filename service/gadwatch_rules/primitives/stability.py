@@ -38,7 +38,7 @@ class Stability(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest block."""
         window = view.windows[self.metric]
-        if window.seen != view.position or window.bad == window.seen or window.count % BLOCK:
+        if window.count % BLOCK:
             return None
         if len(window.values) < 50:
             return UNKNOWN

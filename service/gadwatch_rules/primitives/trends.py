@@ -5,7 +5,7 @@ from typing import ClassVar
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, UNKNOWN, Result, Status
 from gadwatch_rules.trend import trend
-from gadwatch_rules.window import BLOCK, Window
+from gadwatch_rules.window import BLOCK
 
 
 class TrendRule(Rule):
@@ -40,7 +40,7 @@ class TrendRule(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest block."""
         window = view.windows[self.metric]
-        if not full_block(window, view):
+        if window.count % BLOCK:
             return None
         if len(window.values) < 50:
             return UNKNOWN
@@ -90,7 +90,7 @@ class Plateau(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest block."""
         first = view.windows[self.metric]
-        if not full_block(first, view):
+        if first.count % BLOCK:
             return None
         steps = self.window
         limits = self.thresholds
@@ -107,8 +107,3 @@ class Plateau(Rule):
         if level > limits["at_most"]:
             return OK
         return Result(Status.WARNING, "level", level, "", facts={"steps": steps})
-
-
-def full_block(window: Window, view: View) -> bool:
-    """Whether the newest step completed a block of this window."""
-    return window.seen == view.position != window.bad and not window.count % BLOCK

@@ -27,8 +27,11 @@ def text(group: str, key: str, lang: str = "en") -> Any:
 def render(group: str, key: str, lang: str, facts: Mapping[str, Any]) -> str:
     """A text with its facts filled in; numbers are shortened to four digits."""
     template = text(group, key, lang)
-    if not isinstance(template, str):
-        return key
+    return fill(template, facts) if isinstance(template, str) else key
+
+
+def fill(template: str, facts: Mapping[str, Any]) -> str:
+    """A template with its facts filled in; a fact that is not there shows as ``?``."""
     return template.format_map(_Facts(facts))
 
 
