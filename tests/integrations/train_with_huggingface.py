@@ -32,10 +32,13 @@ class Fault(TrainerCallback):
             raise error
 
 
-def trainer_for(end: str) -> Trainer:
+def line_data(end: str) -> list[dict[str, torch.Tensor]]:
     bad = float("nan") if end == "nan" else 1.0
-    data = [{"x": torch.tensor(float(i)), "labels": torch.tensor(bad * i)} for i in range(5)]
-    args = TrainingArguments(
+    return [{"x": torch.tensor(float(i)), "labels": torch.tensor(bad * i)} for i in range(5)]
+
+
+def arguments(end: str) -> TrainingArguments:
+    return TrainingArguments(
         "out",
         run_name="line",
         max_steps=5,
@@ -49,8 +52,11 @@ def trainer_for(end: str) -> Trainer:
         save_strategy="no",
         logging_nan_inf_filter=end == "filtered",
     )
+
+
+def trainer_for(end: str) -> Trainer:
     callback = GadwatchCallback(project="hf", tags=["tiny"])
-    trainer = Trainer(Line(), args, train_dataset=data, callbacks=[callback])
+    trainer = Trainer(Line(), arguments(end), train_dataset=line_data(end), callbacks=[callback])
     if end in ("crash", "caught"):
         trainer.add_callback(Fault(RuntimeError("the loss exploded")))
     if end == "interrupt":

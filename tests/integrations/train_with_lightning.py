@@ -2,6 +2,7 @@
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, TensorDataset
 
 from gadwatch_hooks.integrations.lightning import GadwatchLogger
@@ -29,11 +30,11 @@ class Line(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
 
 
-def fit(how: str) -> None:
+def fit(how: str, logger: Logger | None = None) -> None:
     data = DataLoader(TensorDataset(torch.arange(5.0).reshape(5, 1)), num_workers=0)
     trainer = Trainer(
         max_epochs=1,
-        logger=GadwatchLogger(project="lightning", name="line"),
+        logger=logger or GadwatchLogger(project="lightning", name="line"),
         log_every_n_steps=1,
         accelerator="cpu",
         enable_progress_bar=False,

@@ -11,11 +11,11 @@ import mlflow
 from gadwatch_service.store.embedded import EmbeddedPostgres
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def served(
     embedded: EmbeddedPostgres, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServedProcess]:
-    """One service process for a module; its tests keep to projects of their own."""
+    """One service process for the folder; its tests keep to projects of their own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     _execute(embedded.url("postgres"), f"CREATE DATABASE {name} TEMPLATE gadwatch")
     with serve(tmp_path_factory.mktemp("service"), embedded.url(name)) as process:
