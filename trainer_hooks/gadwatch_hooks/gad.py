@@ -37,15 +37,16 @@ def _of_tensors(torch: Any, teacher: Any, student: Any, temperature: float) -> d
     if not teacher.numel():
         raise ValueError("there are no pairs to score")
     with torch.no_grad():
-        teacher, student = teacher.detach().float(), student.detach().float()
+        precise = torch.promote_types(teacher.dtype, torch.float32)
+        teacher, student = teacher.detach().to(precise), student.detach().to(precise)
         difference = teacher - student
         return {
-            "critic/d_acc": (difference > 0).float().mean(),
+            "critic/d_acc": (difference > 0).to(precise).mean(),
             "critic/score_diff": difference.mean(),
             "critic/teacher_score_mean": teacher.mean(),
             "critic/student_score_mean": student.mean(),
             "critic/ranking_loss": torch.nn.functional.softplus(-difference / temperature).mean(),
-            "critic/tie_ratio": (difference == 0).float().mean(),
+            "critic/tie_ratio": (difference == 0).to(precise).mean(),
             "critic/temperature": temperature,
             "critic/pairs": teacher.numel(),
         }
