@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gadwatch_rules.clauses import ClauseFact, clause_facts
-from gadwatch_rules.findings import Finding
 from gadwatch_rules.diagnoses import Diagnosis, diagnose
 from gadwatch_rules.evidence import Evidence
+from gadwatch_rules.findings import Finding
 from gadwatch_rules.inhibition import inhibitors, shown
 from gadwatch_rules.program import Program
 from gadwatch_rules.state import RunState
 from gadwatch_rules.transitions import current_verdict
-
 
 GRACE_STEPS = 50
 GRACE_SHARE = 0.25

@@ -115,9 +115,8 @@ def shortcut_learning(e: Evidence) -> Proof | None:
     """Accuracy that comes from something other than quality."""
     accuracy, fresh = e.value(m.D_ACC), e.value(m.VAL_D_ACC, 1)
     proof: Proof = {}
-    if accuracy is not None and fresh is not None and accuracy - fresh > 0.15:
-        if accuracy >= 0.70 and fresh < 0.60:
-            proof = {m.D_ACC: accuracy, m.VAL_D_ACC: fresh}
+    if accuracy is not None and fresh is not None and accuracy >= 0.70 and fresh < 0.60:
+        proof = {m.D_ACC: accuracy, m.VAL_D_ACC: fresh}
     jumped = e.firing("d_acc_jump")
     if jumped is not None and jumped.value is not None:
         proof[m.D_ACC] = jumped.value

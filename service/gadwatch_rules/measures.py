@@ -62,7 +62,7 @@ CLEAN = Measured(PASS)
 NO_CRITICAL = Measured(PASS, 0.0)
 
 
-def _unfilled(window: Window, s: GateSettings) -> Measured:
+def _unfilled(window: Window) -> Measured:
     if not window.values:
         return UNSEEN
     return Measured(NOT_KNOWN, float(len(window.values)), True, "too_few")
@@ -113,7 +113,7 @@ def d_acc_confidence(view: GateView, s: GateSettings) -> Measured:
     window = _accuracy(view)
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     logged = view.windows[m.PAIRS].values
     pairs = logged[-1] if logged and logged[-1] >= 1 else s.pairs_per_batch
     bound = lower_bound(span[0], span[1], pairs)
@@ -125,7 +125,7 @@ def grad_norm_peak(view: GateView, s: GateSettings) -> Measured:
     window = view.windows[m.CRITIC_GRAD]
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     peak = max(span[0])
     return Measured(PASS if peak <= s.grad_norm_peak else FAIL, peak)
 
@@ -135,7 +135,7 @@ def reward_range(view: GateView, s: GateSettings) -> Measured:
     window = view.windows[m.DISCRIMINATOR]
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     low, high = min(span[0]), max(span[0])
     if low < s.reward_low:
         return Measured(FAIL, low)
@@ -149,7 +149,7 @@ def score_diff_floor(view: GateView, s: GateSettings) -> Measured:
     window = view.windows[m.SCORE_DIFF]
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     return Measured(PASS if span[1] > s.score_diff_floor else FAIL, span[1])
 
 
@@ -178,7 +178,7 @@ def d_acc_band(view: GateView, s: GateSettings) -> Measured:
     window = _accuracy(view)
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     return _between(span[1], s.d_acc_low, s.d_acc_high, s.d_acc_margin, s.d_acc_margin)
 
 
@@ -187,7 +187,7 @@ def score_diff_band(view: GateView, s: GateSettings) -> Measured:
     window = view.windows[m.SCORE_DIFF]
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     low, high, margin = s.score_diff_low, s.score_diff_high, s.relative_margin
     return _between(span[1], low, high, margin * low, margin * high)
 
@@ -197,7 +197,7 @@ def grad_norm_band(view: GateView, s: GateSettings) -> Measured:
     window = view.windows[m.CRITIC_GRAD]
     span = window.span(s.window)
     if span is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     low, high, margin = s.grad_norm_low, s.grad_norm_high, s.relative_margin
     return _between(median(span[0]), low, high, margin * low, margin * high)
 
@@ -206,7 +206,7 @@ def ranking_loss_steady(view: GateView, s: GateSettings) -> Measured:
     """The ranking loss does not swing, neither fast nor slowly (judged once a block)."""
     window = view.windows[m.RANKING_LOSS]
     if window.span(s.window) is None:
-        return _unfilled(window, s)
+        return _unfilled(window)
     found = window.remembered("swing", 50, swing)
     most = max(found.slow / s.loss_swing_slow, found.fast / s.loss_swing_fast)
     return Measured(PASS if most <= 1 else FAIL, most, most > 2)
@@ -219,7 +219,7 @@ def rewards_agree(view: GateView, s: GateSettings) -> Measured:
         return Measured(PASS, None, reason="not_logged")
     there, here = score.span(s.window), reward.span(s.window)
     if there is None or here is None:
-        return _unfilled(score if there is None else reward, s)
+        return _unfilled(score if there is None else reward)
     part = view.windows[m.FORMAT].span(s.window)
     apart = abs(here[1] - there[1] - (part[1] if part else 0.0))
     allowed = s.agreement_absolute + s.agreement_relative * abs(there[1])

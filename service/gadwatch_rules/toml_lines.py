@@ -13,11 +13,13 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self._lines: dict[tuple[str, ...], int] = {}
+        self._repeated: dict[tuple[str, ...], list[int]] = {}
         table: tuple[str, ...] = ()
         for number, line in enumerate(text.splitlines(), 1):
             if header := _TABLE.match(line):
                 table = _parts(header[1])
                 self._lines.setdefault(table, number)
+                self._repeated.setdefault(table, []).append(number)
             elif key := _KEY.match(line):
                 self._lines.setdefault((*table, key[1].strip("\"'")), number)
 
@@ -27,6 +29,15 @@ class Lines:
             if path[:end] in self._lines:
                 return self._lines[path[:end]]
         return 1
+
+    def nth(self, table: str, number: int) -> int:
+        """The line of the table's occurrence ``number`` (from 0) among ``[[table]]``, or 1."""
+        found = self._repeated.get(_parts(table), [])
+        return found[number] if number < len(found) else 1
+
+    def before(self, table: str, line: int) -> int:
+        """How many occurrences of a table stand above a line."""
+        return sum(number < line for number in self._repeated.get(_parts(table), []))
 
     @staticmethod
     def of_error(error: tomllib.TOMLDecodeError) -> int | None:

@@ -143,7 +143,7 @@ class Band(Rule):
         critical = bound < inf and value > bound + self._margin(bound, slack)
         return Result(
             Status.CRITICAL if critical else Status.WARNING,
-            "above",
+            "too_far" if self.absolute else "above",
             value,
             limit("<=", bound if critical else self.high),
         )

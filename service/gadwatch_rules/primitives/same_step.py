@@ -121,9 +121,9 @@ class Gap(Rule):
     def prepare(self) -> None:
         """Read the other metric."""
         other = self.options.get("other")
-        if not isinstance(other, str):
+        if not other:
             raise ValueError('expected other = "METRIC"')
-        self.set("other", m.canonical_name(other))
+        self.set("other", m.canonical_name(str(other)))
 
     @property
     def trigger(self) -> str:
