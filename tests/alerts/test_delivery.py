@@ -1,9 +1,8 @@
 """From a change through the outbox to a real receiver."""
 
 import pytest
-from standardwebhooks import Webhook
 
-from tests.alerts.office import Office, facts, finding, ready
+from tests.alerts.office import Office, finding
 from tests.alerts.receivers import Receiver
 
 pytestmark = pytest.mark.anyio

@@ -1,5 +1,7 @@
 """Endpoints, silences and the delivery log over REST."""
 
+from ipaddress import ip_network
+
 import httpx2
 import pytest
 from standardwebhooks import Webhook
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"alert_allow_private": ("127.0.0.0/8",)})
+    return settings.model_copy(update={"alert_allow_private": (ip_network("127.0.0.0/8"),)})
 
 
 async def test_a_new_endpoint_shows_its_secret_once(

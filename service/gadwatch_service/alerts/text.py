@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 from gadwatch_service.alerts.events import Event, Item, Kind, Message, Reason, Story, rank
 from gadwatch_service.alerts.words import WORDS
@@ -68,7 +69,7 @@ def compose(message: Message, base_url: str) -> Text:
         title,
         _level(first),
         tuple(_sections(story, words)),
-        f"{base_url}/runs/{story.run.run_id}",
+        _link(base_url, story),
         words["open"],
     )
 
@@ -81,7 +82,7 @@ def _digest(message: Message, base_url: str, words: dict[str, str]) -> Text:
         lines = [_headline(item, story, words) for item in items[:3]]
         if len(items) > 3:
             lines.append(words["more"].format(count=len(items) - 3))
-        lines.append(f"{base_url}/runs/{story.run.run_id}")
+        lines.append(_link(base_url, story))
         sections.append(Section(f"{story.run.name} ({story.run.project})", tuple(lines)))
     if len(message.stories) > _MOST_STORIES:
         left = len(message.stories) - _MOST_STORIES
@@ -138,6 +139,10 @@ def _measured(event: Event, words: dict[str, str]) -> str:
 
 def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _link(base_url: str, story: Story) -> str:
+    return f"{base_url}/runs/{quote(story.run.run_id, safe='')}"
 
 
 def _moment(iso: str) -> str:

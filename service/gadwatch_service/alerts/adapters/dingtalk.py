@@ -14,7 +14,7 @@ from gadwatch_service.alerts.adapters.base import (
     json_body,
 )
 from gadwatch_service.alerts.adapters.inband import judge_by_code
-from gadwatch_service.alerts.adapters.markdown import markdown
+from gadwatch_service.alerts.adapters.markdown import disarm, markdown
 from gadwatch_service.alerts.transport import Request
 
 _MOST_BYTES: Final = 18_000
@@ -34,7 +34,7 @@ def shape(outgoing: Outgoing) -> Request:
     content = {
         "msgtype": "markdown",
         "markdown": {
-            "title": clip(text.marked_title, 100),
+            "title": clip(disarm(text.marked_title), 100),
             "text": clip_bytes(markdown(text, newline="  \n"), _MOST_BYTES),
         },
     }

@@ -112,7 +112,7 @@ def _readers(address: str) -> list[str]:
         plain.count("@") == 1 and plain.isascii() and plain.isprintable() and " " not in plain
         for plain in readers
     )
-    if not readers or not good or len(readers) > _MOST_READERS:
+    if not readers or not good or not address.isprintable() or len(readers) > _MOST_READERS:
         raise ValueError(
             f"give 1 to {_MOST_READERS} e-mail addresses separated by commas, "
             "such as oncall@example.org"

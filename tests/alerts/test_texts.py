@@ -1,0 +1,149 @@
+"""What people read, in two languages."""
+
+import pytest
+
+from gadwatch_service.alerts.events import Event, Item, Kind, Language, Message, Reason, Story
+from gadwatch_service.alerts.text import compose
+from gadwatch_service.alerts.words import WORDS
+from tests.alerts.office import facts
+
+BASE = "https://gadwatch.test"
+
+ASSESSMENT = {
+    "diagnoses": [
+        {
+            "id": "gradient_explosion",
+            "severity": "critical",
+            "explanation": "The gradient stays far above its limit.",
+            "advice": ["lower the learning rate", "clip the gradient"],
+        },
+        {"id": "negative_reward_is_normal", "severity": "info", "explanation": "It is normal."},
+    ]
+}
+
+
+def finding(severity: str = "critical", state: str = "firing", **changed: object) -> Event:
+    values = {
+        "kind": Kind.FINDING,
+        "subject": "grad_norm_ceiling critic/grad_norm",
+        "state": state,
+        "severity": severity,
+        "step": 145,
+        "first_step": 143,
+        "since": "2025-03-01T02:14:00+00:00",
+        "text": "The critic's gradient norm is too high.",
+        "rule": "grad_norm_ceiling",
+        "metric": "critic/grad_norm",
+        "value": 39.18,
+        "limit": "<= 10",
+    }
+    return Event(**(values | changed))
+
+
+def verdict(ready: bool) -> Event:
+    clause = {"id": "d_acc_band", "status": "pass", "observed": 0.9473, "required": "0.70 … 0.95"}
+    failed = {"id": "min_steps", "status": "fail", "observed": None, "required": ">= 50"}
+    return Event(
+        kind=Kind.VERDICT,
+        subject="verdict",
+        state="firing" if ready else "resolved",
+        severity="info" if ready else "warning",
+        step=61,
+        first_step=61,
+        since="2025-03-01T02:14:00+00:00",
+        clauses=[clause] if ready else [failed],
+    )
+
+
+def message(*items: tuple[Reason, Event], lang: Language = "en") -> Message:
+    told = [Item(reason=reason, event=event) for reason, event in items]
+    story = Story(run=facts(), items=told, assessment=ASSESSMENT)
+    return Message(reason=items[0][0], lang=lang, stories=[story])
+
+
+def test_a_finding_says_what_where_how_much_since_when_why_and_what_to_try() -> None:
+    text = compose(message((Reason.FIRST, finding())), BASE)
+    assert text.title == "warmup-7 · CRITICAL: critic/grad_norm = 39.18, limit ≤ 10"
+    assert text.level == "critical"
+    assert text.plain() == (
+        "run warmup-7 (warmup-7) · project gad · warmup · step 145\n\n"
+        "CRITICAL: critic/grad_norm = 39.18, limit ≤ 10\n"
+        "grad_norm_ceiling · new · since step 143 (2025-03-01 02:14 UTC)\n"
+        "The critic's gradient norm is too high.\n\n"
+        "Diagnosis: gradient_explosion\n"
+        "The gradient stays far above its limit.\n"
+        "Try: lower the learning rate\n"
+        "Try: clip the gradient\n\n"
+        "Open the run: https://gadwatch.test/runs/warmup-7"
+    )
+
+
+def test_the_ready_message_carries_the_clauses() -> None:
+    text = compose(message((Reason.VERDICT_READY, verdict(ready=True))), BASE)
+    assert text.title == "warmup-7 · READY for stage 2"
+    assert text.level == "good"
+    assert "✓ d_acc_band: 0.9473, required 0.70 … 0.95" in text.plain()
+    assert "Diagnosis" not in text.plain()
+
+
+def test_a_withdrawn_verdict_says_which_clauses_failed() -> None:
+    text = compose(message((Reason.VERDICT_WITHDRAWN, verdict(ready=False))), BASE)
+    assert text.title == "warmup-7 · READINESS WITHDRAWN"
+    assert text.level == "warning"
+    assert "✗ min_steps: –, required >= 50" in text.plain()
+
+
+def test_the_gravest_comes_first_and_what_is_over_last() -> None:
+    items = [
+        (Reason.RESOLVED, finding("critical", "resolved", subject="c")),
+        (Reason.FIRST, finding("warning", subject="b", value="NaN", limit="finite")),
+        (Reason.WORSE, finding("critical", subject="a")),
+    ]
+    text = compose(message(*items), BASE)
+    assert text.title.endswith("limit ≤ 10 · and 2 more")
+    headings = [section.heading.split(":")[0] for section in text.sections]
+    assert headings == ["", "CRITICAL", "WARNING", "RESOLVED", "Diagnosis"]
+
+
+def test_many_findings_are_cut_with_their_number() -> None:
+    items = [(Reason.FIRST, finding(subject=str(number))) for number in range(40)]
+    assert "… and 30 more, on the run's page" in compose(message(*items), BASE).plain()
+
+
+def test_a_digest_lists_runs() -> None:
+    stories = [
+        Story(run=facts(f"run-{number}"), items=[Item(reason=Reason.FIRST, event=finding())])
+        for number in range(30)
+    ]
+    text = compose(Message(reason=Reason.DIGEST, stories=stories), BASE)
+    assert text.title == "30 changes in 30 runs, held back because there were too many"
+    assert f"{BASE}/runs/run-3" in text.plain()
+    assert "and 10 more" in text.plain()
+
+
+def test_chinese_readers_get_chinese() -> None:
+    text = compose(message((Reason.FIRST, finding(text="梯度过大。")), lang="zh"), BASE)
+    assert text.title == "warmup-7 · 严重：critic/grad_norm = 39.18, 限值 ≤ 10"
+    assert "诊断：gradient_explosion" in text.plain()
+    assert "建议：lower the learning rate" in text.plain()
+
+
+def test_both_languages_have_the_same_words() -> None:
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.sends])
+def test_every_reason_can_be_told(reason: Reason, lang: Language) -> None:
+    about = finding()
+    if reason in {Reason.VERDICT_READY, Reason.VERDICT_WITHDRAWN}:
+        about = verdict(reason is Reason.VERDICT_READY)
+    if reason is Reason.RESOLVED:
+        about = finding(state="resolved")
+    if reason is Reason.FINISHED:
+        about = finding(kind=Kind.FINISHED, subject="finished", value=None, metric="", rule="")
+    told = message((reason, about), lang=lang)
+    assert Message.from_json(told.as_json()) == told
+    text = compose(told, BASE)
+    assert text.title
+    assert "{" not in text.title + text.plain()
