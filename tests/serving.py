@@ -65,12 +65,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(data_dir: Path, database_url: str | None, **environment: str) -> Iterator[ServedProcess]:
+def serve(
+    data_dir: Path, database_url: str | None, port: int | None = None, **environment: str
+) -> Iterator[ServedProcess]:
     """Start the service, wait until it answers, stop it at the end.
 
     ``environment`` are further settings: ``serve(…, GADWATCH_POLL_SECONDS="0.1")``.
     """
-    port = free_port()
+    port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
     variables = {
         **os.environ,

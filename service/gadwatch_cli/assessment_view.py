@@ -61,14 +61,12 @@ def headline(assessment: Mapping[str, Any]) -> Text:
         line.append(" · ").append(f"{icon} {words}", style)
         if readiness["verdict"] == "ready" and since is not None:
             line.append(f" since step {since}", style)
-    facts = [
-        f"stage {assessment['stage']}",
-        f"{assessment['steps']} steps",
-        f"last step {assessment['last_step']}",
-        f"judged by {assessment['pack']}",
-    ]
+    facts = [f"stage {assessment['stage']}"]
     if assessment["basis"] == "snapshot":
-        facts.append("one step only: stability and history are not assessed")
+        facts.append("one step alone: stability and history are not assessed")
+    else:
+        facts += [f"{assessment['steps']} steps", f"last step {assessment['last_step']}"]
+    facts.append(f"judged by {assessment['pack']}")
     return line.append(f"\n{' · '.join(facts)}", "dim")
 
 
@@ -89,8 +87,17 @@ def verdict_line(step: int | None, answer: Mapping[str, Any], *, name: str | Non
     return line.append(f"{icon} {words}", style)
 
 
-def _findings(findings: Iterable[Mapping[str, Any]]) -> Table:
+def _columns(kept: int) -> Table:
+    """A borderless table whose first ``kept`` columns are never wrapped; the last one is text."""
     table = Table.grid(padding=(0, 2))
+    for _ in range(kept):
+        table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    return table
+
+
+def _findings(findings: Iterable[Mapping[str, Any]]) -> Table:
+    table = _columns(3)
     for finding in findings:
         icon, style = SEVERITY[finding["severity"]]
         state = "" if finding["state"] == "firing" else f" ({finding['state']})"
@@ -107,7 +114,7 @@ def _findings(findings: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def _clauses(clauses: Iterable[Mapping[str, Any]]) -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = _columns(4)
     for clause in clauses:
         icon, style = CLAUSE[clause["status"]]
         table.add_row(

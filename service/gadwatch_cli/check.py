@@ -55,8 +55,10 @@ def check(
     for number, assessment in enumerate(assessments):
         if as_json:
             print_json(assessment)
-        else:
-            out.print("" if number else None, render(assessment), sep="", end="\n")
+            continue
+        if number:
+            out.print()
+        out.print(render(assessment))
     critical = any(assessment["health"] == "critical" for assessment in assessments)
     raise typer.Exit(Exit.NO if critical else Exit.FINE)
 
