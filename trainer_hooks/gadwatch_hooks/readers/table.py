@@ -83,4 +83,7 @@ class Csv(LineParser):
         return metrics
 
     def _cells(self, line: str) -> list[str]:
-        return next(csv.reader([line], delimiter=self._separator), [])
+        try:
+            return next(csv.reader([line], delimiter=self._separator), [])
+        except csv.Error:  # a carriage return or an endless cell: no row of a metrics table
+            return []
