@@ -78,12 +78,12 @@ def clause_fact(name: str, safety: bool, measured: Measured, settings: GateSetti
 def required(name: str, s: GateSettings) -> str:
     """What a clause asks for, as a person reads it."""
     return {
-        "finite_values": "0 non-finite values",
+        "finite_values": "0",
         "d_acc_confidence": f"> {s.d_acc_floor:.2f}",
         "grad_norm_peak": f"<= {s.grad_norm_peak:g}",
         "reward_range": f"{s.reward_low:g} … {s.reward_high:g}",
         "score_diff_floor": f"> {s.score_diff_floor:g}",
-        "data_fresh": f"< {s.fresh_steps:g} steps old",
+        "data_fresh": f"< {s.fresh_steps:g}",
         "no_critical": "0",
         "d_acc_band": f"{s.d_acc_low:.2f} … {s.d_acc_high:.2f}",
         "score_diff_band": f"{s.score_diff_low:g} … {s.score_diff_high:g}",
