@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-from gadwatch_service.errors import Unavailable, problem_response
+from gadwatch_service.errors import Invalid, Unavailable, problem_response
 
 POOL_WAIT_SECONDS: Final = 5.0
 """How long a request waits for a connection before it is sent away with a 503."""
@@ -75,7 +75,10 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 
 
 def add_database_error_handlers(app: FastAPI) -> None:
-    """Answer 503 with ``Retry-After`` while the database is away, busy or full."""
+    """Answer 503 with ``Retry-After`` while the database is away, busy or full.
+
+    A value that no column can hold, such as a text with NUL in it, is the caller's fault: 422.
+    """
 
     async def unavailable(_request: Request, _error: Exception) -> JSONResponse:
         return problem_response(
@@ -85,12 +88,23 @@ def add_database_error_handlers(app: FastAPI) -> None:
             headers={"Retry-After": "2"},
         )
 
+    async def unstorable(_request: Request, _error: Exception) -> JSONResponse:
+        return problem_response(
+            422,
+            Invalid.title,
+            "A value in the request cannot be stored: leave out NUL characters and numbers out of "
+            "range.",
+        )
+
     async def failed(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, DBAPIError)
+        if isinstance(error.orig, psycopg.DataError):
+            return await unstorable(request, error)
         if isinstance(error.orig, psycopg.OperationalError):
             return await unavailable(request, error)
         raise error
 
     app.add_exception_handler(PoolTimeoutError, unavailable)
     app.add_exception_handler(psycopg.OperationalError, unavailable)
+    app.add_exception_handler(psycopg.DataError, unstorable)
     app.add_exception_handler(DBAPIError, failed)
