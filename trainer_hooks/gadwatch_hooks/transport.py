@@ -177,5 +177,4 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 
 def _describe(error: Exception) -> str:
     """The failure in a few words; never the request, which carries the token."""
-    reason = str(error).split("object at", maxsplit=1)[-1].partition(">: ")[2] or str(error)
-    return f"{type(error).__name__}: {reason}"[:200]
+    return f"{type(error).__name__}: {str(error).rpartition(': ')[2]}"[:200]

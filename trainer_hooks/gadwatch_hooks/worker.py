@@ -17,6 +17,8 @@ from gadwatch_hooks.transport import Transport
 from gadwatch_hooks.values import is_ready
 from gadwatch_hooks.wire import op_line, step_line
 
+CLOSING_SECONDS = 0.2
+
 
 class Logged(NamedTuple):
     """One ``run.log``."""
@@ -116,10 +118,11 @@ class Worker:
 
         What it has not taken stays in the spool.
         """
-        self._deadline = time.monotonic() + seconds
+        latest = time.monotonic() + seconds
+        self._deadline = latest - CLOSING_SECONDS  # the rest is for the thread to let go
         self.drain(until=self._deadline)
         self._wake.set()
-        self._done.wait(max(0.0, self._deadline - time.monotonic()) + 0.2)
+        self._done.wait(max(0.0, latest - time.monotonic()))
         delivered = self.delivered
         left_in_memory = self._journal.in_memory_bytes
         self._journal.close()
