@@ -16,6 +16,7 @@ from gadwatch_service.access.routes import refuse_unguarded
 from gadwatch_service.alerts.desk import Alerts
 from gadwatch_service.alerts.outbox.listener import tell_endpoints
 from gadwatch_service.api import api
+from gadwatch_service.background import upkeep_workers
 from gadwatch_service.errors import add_error_handlers
 from gadwatch_service.heartbeat import Heartbeats
 from gadwatch_service.ingest.service import Ingest
@@ -112,7 +113,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(workers.stop)
         workers.start(Worker("watcher", app.state.watcher.poll, settings.poll_seconds))
         if settings.run_workers:
-            for worker in app.state.alerts.workers():
+            for worker in (
+                *app.state.alerts.workers(),
+                *upkeep_workers(settings, database, app.state.keeper),
+            ):
                 workers.start(worker)
         yield
 

@@ -6,11 +6,11 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from gadwatch_service.history import repository
-from gadwatch_service.history.repository import TIMES, Block
+from gadwatch_service.history.blocks import TIMES, Block
 from gadwatch_service.history.steps import StoredStep, overlay
 
-_WIDTH: Final = 2048
-"""How many step numbers one reading covers."""
+_BLOCKS: Final = 4
+"""How many blocks one reading covers."""
 
 _LAST: Final = 2**62
 
@@ -53,10 +53,12 @@ async def iterate_steps(
 ) -> AsyncIterator[list[StoredStep]]:
     """All stored steps in order, in portions, with memory for one portion only."""
     position = first
-    while (begin := await repository.next_step(connection, run_id, attempt, position)) is not None:
-        if begin > last:
+    while position <= last:
+        end = await repository.portion_end(connection, run_id, attempt, position, _BLOCKS)
+        stop = last if end is None else min(end, last)
+        portion = await read_steps(connection, run_id, attempt, position, stop)
+        if portion:
+            yield list(portion.values())
+        if end is None:
             return
-        end = min(begin + _WIDTH - 1, last)
-        portion = await read_steps(connection, run_id, attempt, begin, end)
-        yield list(portion.values())
-        position = end + 1
+        position = stop + 1

@@ -1,13 +1,20 @@
 """The SQL of stored steps: the tail, a row each, and the sealed blocks, one a metric."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from psycopg import AsyncConnection
 
-from gadwatch_service.history.steps import StoredStep, Values
-from gadwatch_service.store.binary import copy_tail_rows, pack_floats
+from gadwatch_service.history.blocks import BLOCK_STEPS, Block, Summary
+from gadwatch_service.history.steps import StoredStep
+from gadwatch_service.store.binary import (
+    COPY_END,
+    COPY_START,
+    copy_tail_rows,
+    pack_floats,
+    pack_integers,
+    pack_row,
+)
 
 TIMES: Final = -1
 """The metric number under which a block of times is kept."""
@@ -32,33 +39,37 @@ SELECT metric, first_step, last_step, steps, values FROM blocks
 WHERE run_id = %s AND attempt = %s AND last_step >= %s AND first_step <= %s
 """
 
-_NEXT: Final = """
+_COPY_BLOCKS: Final = """
+COPY blocks (run_id, attempt, metric, first_step, last_step, steps, values, count, finite,
+    minimum, maximum, total, minimum_step, maximum_step, nonfinite_step)
+FROM STDIN (FORMAT binary)
+"""
+_BLOCK_KINDS: Final = "tqhqqaahhdddqqq"
+_SPANS: Final = """
+SELECT first_step, last_step FROM blocks
+WHERE run_id = %s AND attempt = %s AND metric = -1 AND last_step >= %s ORDER BY first_step
+"""
+_SEALED_TO: Final = """
+SELECT last_step FROM blocks WHERE run_id = %s AND attempt = %s AND metric = -1
+ORDER BY first_step DESC LIMIT 1
+"""
+_DROP_TAIL: Final = "DELETE FROM tail WHERE run_id = %s AND attempt = %s AND step = ANY(%s)"
+_DROP_BLOCKS: Final = """
+DELETE FROM blocks WHERE run_id = %s AND attempt = %s AND first_step = ANY(%s)
+"""
+_COUNT_TAIL: Final = "SELECT count(*) FROM tail WHERE run_id = %s"
+_PORTION: Final = """
 SELECT least(
-    (SELECT min(step) FROM tail WHERE run_id = %(run)s AND attempt = %(attempt)s
-        AND step >= %(position)s),
-    (SELECT greatest(first_step, %(position)s) FROM blocks
-        WHERE run_id = %(run)s AND attempt = %(attempt)s AND metric = -1
-        AND last_step >= %(position)s ORDER BY first_step LIMIT 1)
+    (SELECT CASE WHEN count(*) = %(blocks)s THEN max(last_step) END FROM (
+        SELECT last_step FROM blocks WHERE run_id = %(run)s AND attempt = %(attempt)s
+            AND metric = -1 AND last_step >= %(position)s ORDER BY first_step LIMIT %(blocks)s
+    ) AS b),
+    (SELECT CASE WHEN count(*) = %(rows)s THEN max(step) END FROM (
+        SELECT step FROM tail WHERE run_id = %(run)s AND attempt = %(attempt)s
+            AND step >= %(position)s ORDER BY step LIMIT %(rows)s
+    ) AS t)
 )
 """
-
-
-@dataclass(slots=True)
-class Block:
-    """One metric's values over the steps of a block."""
-
-    metric: int
-    first_step: int
-    last_step: int
-    steps: list[int] | None
-    values: Values
-
-    @property
-    def step_numbers(self) -> Sequence[int]:
-        """The step of each value."""
-        if self.steps is not None:
-            return self.steps
-        return range(self.first_step, self.first_step + len(self.values))
 
 
 async def add_to_tail(
@@ -109,12 +120,91 @@ async def read_blocks(
         return [Block(*row) for row in await cursor.fetchall()]
 
 
-async def next_step(
-    connection: AsyncConnection, run_id: str, attempt: int, position: int
+async def portion_end(
+    connection: AsyncConnection, run_id: str, attempt: int, position: int, blocks: int
 ) -> int | None:
-    """The first stored step at or behind ``position``, or a step just before it."""
+    """The step up to which ``blocks`` blocks, or as many rows of the tail, reach.
+
+    Counted from ``position``; None when there are fewer behind it.
+    """
     cursor = await connection.execute(
-        _NEXT, {"run": run_id, "attempt": attempt, "position": position}
+        _PORTION,
+        {
+            "run": run_id,
+            "attempt": attempt,
+            "position": position,
+            "blocks": blocks,
+            "rows": blocks * BLOCK_STEPS,
+        },
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
+
+
+async def sealed_to(connection: AsyncConnection, run_id: str, attempt: int) -> int | None:
+    """The last step that is in a block; None when none is."""
+    cursor = await connection.execute(_SEALED_TO, [run_id, attempt])
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def block_spans(
+    connection: AsyncConnection, run_id: str, attempt: int, first: int
+) -> list[tuple[int, int]]:
+    """First and last step of every block that ends at or behind ``first``, in order."""
+    cursor = await connection.execute(_SPANS, [run_id, attempt, first])
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
+
+
+async def add_blocks(
+    connection: AsyncConnection,
+    run_id: str,
+    attempt: int,
+    blocks: Sequence[tuple[Block, Summary]],
+) -> None:
+    """Store new blocks."""
+    parts = [COPY_START]
+    for block, summary in blocks:
+        fields = (
+            run_id,
+            attempt,
+            block.metric,
+            block.first_step,
+            block.last_step,
+            None if block.steps is None else pack_integers(block.steps),
+            pack_floats(block.values),
+            summary.count,
+            summary.finite,
+            summary.minimum,
+            summary.maximum,
+            summary.total,
+            summary.minimum_step,
+            summary.maximum_step,
+            summary.nonfinite_step,
+        )
+        parts.append(pack_row(_BLOCK_KINDS, fields))
+    parts.append(COPY_END)
+    async with connection.cursor() as cursor, cursor.copy(_COPY_BLOCKS) as copy:
+        await copy.write(b"".join(parts))
+
+
+async def drop_blocks(
+    connection: AsyncConnection, run_id: str, attempt: int, first_steps: Sequence[int]
+) -> None:
+    """Remove every metric's blocks that begin at these steps."""
+    await connection.execute(_DROP_BLOCKS, [run_id, attempt, list(first_steps)])
+
+
+async def drop_from_tail(
+    connection: AsyncConnection, run_id: str, attempt: int, steps: Sequence[int]
+) -> None:
+    """Remove steps from the tail."""
+    await connection.execute(_DROP_TAIL, [run_id, attempt, list(steps)])
+
+
+async def count_tail(connection: AsyncConnection, run_id: str) -> int:
+    """How many rows the run has in the tail."""
+    cursor = await connection.execute(_COUNT_TAIL, [run_id])
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])

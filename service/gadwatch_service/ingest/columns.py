@@ -42,7 +42,8 @@ class Columns:
                 continue
             time = now if pushed.time is None else pushed.time
             assert isinstance(time, float)
-            rows.append(StoredStep(pushed.step, time, values))
+            # As exact as it will be stored, so that a replay sees the same time.
+            rows.append(StoredStep(pushed.step, round(time, 6), values))
         return rows
 
     def _values(self, pushed: PushedStep) -> Values:

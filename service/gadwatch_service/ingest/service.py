@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from gadwatch_rules import Step, watched_metrics
-from gadwatch_rules.jsonsafe import safe
 from gadwatch_service import metrics
 from gadwatch_service.history import repository as history
 from gadwatch_service.history.reading import read_steps
@@ -20,7 +18,8 @@ from gadwatch_service.ingest.reply import PushReply, Readiness
 from gadwatch_service.judging import repository as judging
 from gadwatch_service.judging.attempts import place
 from gadwatch_service.judging.keeper import Hold, Keeper
-from gadwatch_service.judging.run import Attempt, JudgedRun, extend_sparkline
+from gadwatch_service.judging.run import Attempt, JudgedRun
+from gadwatch_service.judging.summary import WATCHED, as_step, note_latest, note_sparkline
 from gadwatch_service.settings import Settings
 
 SEAL_AT: Final = 256
@@ -32,8 +31,6 @@ _SLICE: Final = 256
 _SHOWN_CONFLICTS: Final = 20
 _FIRST_LOOK: Final = timedelta(minutes=10)
 """When to look for the first time whether a run has gone silent."""
-
-_WATCHED: Final = frozenset(watched_metrics())
 
 
 @dataclass(slots=True)
@@ -137,7 +134,7 @@ class Ingest:
                 batch.points += 1
                 if before is not None:
                     batch.conflicts.append((one.step, run.metrics[spot]))
-                    batch.replay = batch.replay or run.metrics[spot] in _WATCHED
+                    batch.replay = batch.replay or run.metrics[spot] in WATCHED
             if changed or known is None:
                 if known is None:
                     batch.new_late += 1
@@ -165,7 +162,8 @@ class Ingest:
         batch.added_rows += len(batch.fresh)
         row.tail_rows += batch.added_rows
         row.seal_wanted = row.seal_wanted or row.tail_rows >= SEAL_AT
-        row.replay_wanted = row.replay_wanted or batch.replay
+        if batch.replay:
+            row.ask_replay()
         touched = [one.step for one in (*batch.changed, *batch.fresh)]
         if touched:
             await self._stretch(hold, attempt, min(touched), max(touched))
@@ -195,24 +193,14 @@ class Ingest:
         names = run.metrics
         rows = [batch.opened, *batch.fresh] if batch.opened else batch.fresh
         begun = time.perf_counter()
-        steps = [
-            Step(
-                one.step,
-                {
-                    name: value
-                    for name, value in zip(names, one.values, strict=False)
-                    if value is not None
-                },
-                one.time,
-            )
-            for one in rows
-        ]
+        steps = [as_step(names, one) for one in rows]
         for start in range(0, len(steps), _SLICE):
             if start:
                 await asyncio.sleep(0)
             hold.report(run.engine.advance(run.state, steps[start : start + _SLICE]))
         metrics.rules_seconds.observe(time.perf_counter() - begun)
-        _summarise(run, batch, before)
+        note_latest(run, rows[-1:] if batch.fresh else rows)
+        note_sparkline(run, before, batch.fresh)
 
 
 def _note(hold: Hold, push: Push) -> None:
@@ -237,36 +225,9 @@ def _note(hold: Hold, push: Push) -> None:
 
 def _is_watched(run: JudgedRun, one: StoredStep) -> bool:
     return any(
-        value is not None and name in _WATCHED
+        value is not None and name in WATCHED
         for name, value in zip(run.metrics, one.values, strict=False)
     )
-
-
-def _summarise(run: JudgedRun, batch: Sorted, before: int) -> None:
-    """Keep the newest values of the watched metrics, and the sparkline of the leading one."""
-    row = run.row
-    newest = ([batch.opened] if batch.opened else []) + batch.fresh[-1:]
-    for one in newest:
-        latest = {
-            name: safe(value)
-            for name, value in zip(run.metrics, one.values, strict=False)
-            if value is not None and name in _WATCHED
-        }
-        row.latest = {**row.latest, **latest}
-    spot = leading_metric(run)
-    if spot is not None and batch.fresh:
-        values = [one.values[spot] if spot < len(one.values) else None for one in batch.fresh]
-        row.sparkline = extend_sparkline(
-            row.sparkline, before, [float("nan") if v is None else v for v in values]
-        )
-
-
-def leading_metric(run: JudgedRun) -> int | None:
-    """The place of the metric that a run's sparkline shows."""
-    for name in ("critic/d_acc", "critic/rewards/mean", "critic/score/mean"):
-        if name in run.positions:
-            return run.positions[name]
-    return 0 if run.metrics else None
 
 
 def _readiness(run: JudgedRun) -> Readiness:

@@ -63,6 +63,9 @@ class Hold:
         self.ended: list[FindingChange] = []
         """Findings that ended with an attempt: already written, still to be told."""
         self.judged = False
+        """Whether the engine state has changed."""
+        self.reassess = False
+        """Whether to sum the run up anew even if nothing was reported."""
 
     def report(self, changes: Changes) -> None:
         """Note what the engine changed; it is written when the hold ends."""
@@ -131,7 +134,8 @@ class Keeper:
         changed = bool(hold.changes.findings or hold.changes.verdicts or hold.ended)
         if hold.judged:
             row.engine_state = run.engine.dump(run.state)
-        if changed or row.health == "unknown" or row.status != hold.status_before:
+        ended = row.status != hold.status_before
+        if changed or ended or hold.reassess or row.health == "unknown":
             await self._record(hold)
         await repository.save(hold.driver, run.run_id, row)
 
@@ -193,7 +197,7 @@ async def load_run(driver: DriverConnection, run_id: str) -> JudgedRun:
         state = engine.new_state() if row.engine_state is None else engine.load(row.engine_state)
     except StateError:
         state = engine.new_state()
-        row.replay_wanted = True
+        row.ask_replay()
     return JudgedRun(
         run_id=run_id,
         project=found["project"],

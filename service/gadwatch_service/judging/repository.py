@@ -48,6 +48,13 @@ ON CONFLICT (run_id, attempt, rule, metric, first_step) DO UPDATE SET
     value = excluded.value, "limit" = excluded."limit", reason = excluded.reason,
     facts = excluded.facts, changed_at = excluded.changed_at
 """
+_FIND_FINDINGS: Final = """
+SELECT rule, metric, first_step, severity, state, last_step, value, "limit", reason, facts
+FROM findings WHERE run_id = %s AND attempt = %s
+"""
+_FIND_VERDICT: Final = """
+SELECT verdict FROM verdicts WHERE run_id = %s AND attempt = %s ORDER BY number DESC LIMIT 1
+"""
 _CLOSE_FINDINGS: Final = """
 UPDATE findings SET state = 'resolved', changed_at = %s
 WHERE run_id = %s AND attempt = %s AND state <> 'resolved'
@@ -135,6 +142,23 @@ async def save_findings(
                 "now": now,
             },
         )
+
+
+async def find_findings(
+    connection: AsyncConnection, run_id: str, attempt: int
+) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """An attempt's stored findings by rule, metric and first step."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_FIND_FINDINGS, [run_id, attempt])
+        rows = await cursor.fetchall()
+    return {(row["rule"], row["metric"], row["first_step"]): row for row in rows}
+
+
+async def find_verdict(connection: AsyncConnection, run_id: str, attempt: int) -> str | None:
+    """The verdict of an attempt's newest record."""
+    cursor = await connection.execute(_FIND_VERDICT, [run_id, attempt])
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
 
 
 async def close_findings(

@@ -5,9 +5,6 @@ from typing import Any, Final
 from gadwatch_rules import Engine
 from gadwatch_rules.pack import Overrides
 
-SPARK: Final = 64
-"""Most values of a sparkline."""
-
 
 @dataclass(slots=True)
 class StateRow:
@@ -20,6 +17,7 @@ class StateRow:
     pack: str
     engine_state: bytes | None
     replay_wanted: bool
+    replays_asked: int
     seal_wanted: bool
     tail_rows: int
     first_step: int | None
@@ -38,6 +36,11 @@ class StateRow:
     latest: dict[str, Any]
     sparkline: list[float]
     losses: dict[str, Any]
+
+    def ask_replay(self) -> None:
+        """Have the state derived anew from the stored steps."""
+        self.replay_wanted = True
+        self.replays_asked += 1
 
 
 STATE_COLUMNS: Final = tuple(one.name for one in fields(StateRow))
@@ -77,24 +80,3 @@ class JudgedRun:
 
     def __post_init__(self) -> None:
         self.positions = {name: place for place, name in enumerate(self.metrics)}
-
-
-def extend_sparkline(sparkline: list[float], before: int, values: list[float]) -> list[float]:
-    """Add ``values`` behind the ``before`` steps that ``sparkline`` already stands for.
-
-    It holds every n-th step, n the smallest power of two for which :data:`SPARK` values
-    suffice; so it follows from the steps alone, in whatever batches they came.
-    """
-    stride = 1
-    while (before + stride - 1) // stride > SPARK:
-        stride *= 2
-    kept = list(sparkline)
-    for place, value in enumerate(values, before):
-        if place % stride:
-            continue
-        if len(kept) == SPARK:
-            kept = kept[::2]
-            stride *= 2
-        if place % stride == 0:
-            kept.append(value)
-    return kept

@@ -60,6 +60,7 @@ async def add_run(session: AsyncSession, run: dict[str, Any], stage: str | None)
             attempt=1,
             pack="",
             replay_wanted=False,
+            replays_asked=0,
             seal_wanted=False,
             tail_rows=0,
             steps=0,

@@ -136,7 +136,7 @@ async def set_stage(hold: Hold, stage: str, step: int | None) -> None:
         attempt.stages = [*attempt.stages, change]
         hold.report(run.engine.set_stage(run.state, stage, (behind or 0) + 1))
         if behind != row.last_step:
-            row.replay_wanted = True
+            row.ask_replay()
     row.stage = stage
     await judging.save_attempt(hold.driver, run.run_id, attempt)
 
@@ -200,7 +200,8 @@ async def _reload(hold: Hold) -> None:
         raise Invalid(f"overrides: {error}.") from None
     run.engine, run.state = fresh.engine, fresh.state
     run.overrides, run.warmup_steps = fresh.overrides, fresh.warmup_steps
-    run.row.replay_wanted = run.row.last_step is not None
+    if run.row.last_step is not None:
+        run.row.ask_replay()
     hold.judged = True
 
 

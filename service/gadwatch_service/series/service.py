@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.errors import Invalid
-from gadwatch_service.history.repository import TIMES
+from gadwatch_service.history.blocks import TIMES
 from gadwatch_service.runs.view import RunView
 from gadwatch_service.series import repository
 from gadwatch_service.series.downsample import NEVER, Atoms, Floats, Ints, join, thin

@@ -7,7 +7,7 @@ the only form in which 10,000 points a request stay cheap. Format: the server's 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
@@ -21,6 +21,10 @@ _NULL: Final = b"\xff\xff\xff\xff"
 _STEP_AND_TIME: Final = Struct(">iqiqi")
 _POSTGRES_EPOCH: Final = 946_684_800
 """2000-01-01 in unix seconds: where Postgres' timestamps begin."""
+
+_INT8_OID: Final = 20
+_LENGTH: Final = Struct(">i")
+_KINDS: Final = {kind: Struct(f">i{kind}") for kind in "hqd"}
 
 COPY_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END: Final = b"\xff\xff"
@@ -76,4 +80,31 @@ def copy_tail_rows(
         moment = round((time - _POSTGRES_EPOCH) * 1_000_000)
         parts += (prefix, _STEP_AND_TIME.pack(8, step, 8, moment, len(packed)), packed)
     parts.append(COPY_END)
+    return b"".join(parts)
+
+
+def pack_integers(values: Sequence[int]) -> bytes:
+    """``values`` as a one-dimensional ``bigint[]``."""
+    count = len(values)
+    arguments = [8] * (2 * count)
+    arguments[1::2] = values
+    return _HEADER.pack(1, 0, _INT8_OID, count, 1) + Struct(">" + "iq" * count).pack(*arguments)
+
+
+def pack_row(kinds: str, fields: Sequence[Any]) -> bytes:
+    """One row of a binary COPY.
+
+    ``kinds`` has a letter a field: ``t`` text, ``a`` an array in binary form, ``h`` smallint,
+    ``q`` bigint, ``d`` double precision. None becomes NULL.
+    """
+    parts = [Struct(">h").pack(len(kinds))]
+    for kind, value in zip(kinds, fields, strict=True):
+        if value is None:
+            parts.append(_NULL)
+        elif kind in _KINDS:
+            packer = _KINDS[kind]
+            parts.append(packer.pack(packer.size - 4, value))
+        else:
+            data = value.encode() if kind == "t" else value
+            parts += (_LENGTH.pack(len(data)), data)
     return b"".join(parts)

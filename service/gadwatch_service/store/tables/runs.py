@@ -83,6 +83,8 @@ class RunState(Base):
     engine_state: Mapped[bytes | None] = mapped_column(LargeBinary)
     replay_wanted: Mapped[bool]
     """Steps came late or rules changed: the state must be derived anew from the store."""
+    replays_asked: Mapped[int] = mapped_column(BigInteger)
+    """How often a replay was asked for: one that runs sees whether it was asked for again."""
     seal_wanted: Mapped[bool]
     """Enough steps have gathered in the tail to be sealed into blocks."""
     tail_rows: Mapped[int] = mapped_column(BigInteger)
