@@ -56,11 +56,20 @@ def readiness(assessment: Assessment) -> dict[str, Any]:
     return {"ready": assessment.verdict == "ready", **{name: whole[name] for name in parts}}
 
 
-@reading.get("/runs/{run_id}/events", response_class=EventSourceResponse)
+async def _existing(run_id: RunId, request: Request, asker: Asker) -> None:
+    """Refuse an unknown run before the stream has begun: afterwards no status can be sent."""
+    async with database_of(request).session() as session:
+        await get_run(session, run_id, asker.sees)
+
+
+@reading.get(
+    "/runs/{run_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(_existing)],
+)
 async def stream_events(
     run_id: RunId,
     request: Request,
-    asker: Asker,
     last_event_id: Annotated[str, Header(max_length=100)] = "",
     lang: Lang = "en",
 ) -> AsyncIterator[ServerSentEvent]:
@@ -69,8 +78,6 @@ async def stream_events(
     ``step`` comes at once and then whenever something has changed, twice a second at most.
     """
     database = database_of(request)
-    async with database.session() as session:
-        await get_run(session, run_id, asker.sees)
     watcher: Watcher = request.app.state.watcher
     async for event in listen(database, watcher, run_id, Position.parse(last_event_id), lang):
         yield event
