@@ -46,7 +46,9 @@ def span(seconds: float) -> str:
     ):
         if whole >= size:
             rest = whole % size // smaller
-            return f"{whole // size} {unit} {rest} {small_unit}" if rest else f"{whole // size} {unit}"
+            return (
+                f"{whole // size} {unit} {rest} {small_unit}" if rest else f"{whole // size} {unit}"
+            )
     raise AssertionError(whole)
 
 

@@ -3,11 +3,38 @@
 from fastapi import FastAPI
 
 from gadwatch_dashboards import assets
-from gadwatch_dashboards.pages import run, runs
+from gadwatch_dashboards.pages import (
+    actions,
+    alerts,
+    compare,
+    findings,
+    report,
+    rules,
+    run,
+    runs,
+    settings,
+    thresholds,
+)
+
+ROUTERS = (
+    runs.router,
+    run.router,
+    actions.router,
+    thresholds.router,
+    report.router,
+    compare.router,
+    findings.router,
+    rules.router,
+    alerts.reading,
+    alerts.writing,
+    alerts.managing,
+    settings.reading,
+    settings.managing,
+)
 
 
 def install(app: FastAPI) -> None:
     """Mount every page and the static files; ``create_app(settings, pages=[install])``."""
     app.mount("/static", assets.application())
-    for page in (runs, run):
-        app.include_router(page.router)
+    for router in ROUTERS:
+        app.include_router(router)

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from gadwatch_hooks.version import __version__
 
 from gadwatch_dashboards import assets, formats
 from gadwatch_dashboards.texts import Texts
+from gadwatch_hooks.version import __version__
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def environment() -> jinja2.Environment:
     env.globals["asset"] = assets.address
     env.globals["version"] = __version__
     env.filters["number"] = formats.number
+    env.filters["plain"] = lambda value: f"{value:g}"
     env.filters["stamp"] = formats.stamp
     env.filters["iso"] = lambda moment: moment.isoformat()
     return env

@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gadwatch_dashboards.figures import (
     Content,
     Corridor,
@@ -17,9 +20,6 @@ from gadwatch_dashboards.figures import (
 )
 from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for, expected_reward, remaining
 from gadwatch_dashboards.figures.smoothing import smoothed, value_range
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.dashboards.samples import ZONES, series
 
 CONTENT = Content(

@@ -2,9 +2,10 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gadwatch_dashboards import formats
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gadwatch_dashboards import formats
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import string
 
 import pytest
+
 from gadwatch_dashboards.texts import LANGUAGES, Texts, catalogue, choose
 
 

@@ -1,11 +1,11 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import TABLE_ROWS, data_table, summary
 from gadwatch_dashboards.views.run import run_view
 from gadwatch_dashboards.views.runs import grouped, run_row, tallies
 from gadwatch_dashboards.views.timeline import gaps_in, timeline
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.dashboards.samples import NOW, ZONES, assessment, broken, healthy, series, waiting
 
 EN, ZH = Texts("en"), Texts("zh")

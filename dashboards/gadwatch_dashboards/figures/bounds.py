@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
 
+from gadwatch_dashboards.figures.series import Zone
+from gadwatch_dashboards.formats import number
+from gadwatch_dashboards.texts import Texts
 from gadwatch_rules import PackError, load_pack, shipped_packs
 from gadwatch_rules.pack import Pack, RuleEntry
-
-from gadwatch_dashboards.figures.series import Zone
-from gadwatch_dashboards.texts import Texts
 
 Overrides = Mapping[str, Mapping[str, float]]
 _SIDES = ("ok_low", "ok_high", "critical_low", "critical_high")
@@ -20,7 +20,9 @@ def zones(pack_label: str, overrides: Overrides, texts: Texts) -> Mapping[str, Z
 
     A pack that is not shipped with this version draws nothing.
     """
-    return _zones(pack_label.split("@")[0], json.dumps(overrides, sort_keys=True), texts)
+    return _zones(
+        pack_label.split("@", maxsplit=1)[0], json.dumps(overrides, sort_keys=True), texts
+    )
 
 
 @lru_cache(maxsize=256)
@@ -70,9 +72,9 @@ def _bounds_of(entry: RuleEntry) -> dict[str, float]:
 def _label(found: Mapping[str, float], texts: Texts) -> str:
     low, high = found.get("ok_low"), found.get("ok_high")
     if low is not None and high is not None:
-        return texts("chart.healthy", range=f"{low:g} … {high:g}")
+        return texts("chart.healthy", range=f"{number(low)} … {number(high)}")
     if high is not None:
-        return texts("chart.healthy", range=f"≤ {high:g}")
+        return texts("chart.healthy", range=f"≤ {number(high)}")
     if low is not None:
-        return texts("chart.healthy", range=f"≥ {low:g}")
+        return texts("chart.healthy", range=f"≥ {number(low)}")
     return ""

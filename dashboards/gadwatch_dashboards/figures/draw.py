@@ -38,6 +38,7 @@ def figure(content: Content, view: View | None = None) -> "go.Figure":
 
     Raises:
         ImportError: plotly is not installed (it comes with ``gadwatch[service]``).
+
     """
     import plotly.graph_objects as go
 

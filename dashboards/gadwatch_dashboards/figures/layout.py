@@ -56,10 +56,12 @@ def bounds(
     if (zone.ok_low is not None or zone.ok_high is not None) and low < high:
         healthy = {"type": "rect", "y0": low, "y1": high, "fillcolor": paint.healthy}
         shapes.append(across | healthy | {"line": {"width": 0}})
-        if zone.label:
+        if zone.label and high - low > 0.15 * (ceiling - floor):
             notes.append(_note(low, zone.label, "right", view, paint))
     edges = [(bound, paint.zone_line, "dot") for bound in (zone.ok_low, zone.ok_high)]
-    edges += [(bound, paint.critical_line, "dash") for bound in (zone.critical_low, zone.critical_high)]
+    edges += [
+        (bound, paint.critical_line, "dash") for bound in (zone.critical_low, zone.critical_high)
+    ]
     edges += [(line.value, paint.muted, "dashdot") for line in content.lines]
     for bound, colour, dash in edges:
         if bound is not None and floor < bound < ceiling:
@@ -96,9 +98,18 @@ def _across(content: Content, view: View, paint: Palette) -> dict[str, Any]:
     if view.axis == "relative" and timed:
         return axis | {"ticksuffix": " h", "hoverformat": ".3~f"}
     axis |= {"tickformat": ",d", "hoverformat": ",d"}
+    return axis | {"range": [*ends]} if (ends := _steps_shown(content, view)) else axis
+
+
+def _steps_shown(content: Content, view: View) -> tuple[float, float] | None:
+    """The step axis' ends: those asked for, else the series' with a hair of room."""
     if view.first is not None and view.last is not None:
-        axis["range"] = [view.first, view.last]
-    return axis
+        return view.first, view.last
+    ends = [series.steps[end] for series in content.series if series.steps for end in (0, -1)]
+    if not ends or content.corridor is not None:
+        return None
+    room = max(0.5, 0.006 * (max(ends) - min(ends)))
+    return min(ends) - room, max(ends) + room
 
 
 def _axis(paint: Palette) -> dict[str, Any]:

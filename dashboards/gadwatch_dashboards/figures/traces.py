@@ -26,15 +26,19 @@ def curves(content: Content, view: View, paint: Palette) -> Iterator[dict[str, A
         }
         named = {"hovertemplate": "%{y:.4~g}<extra>" + series.name + "</extra>"}
         faint = view.smooth > 0
-        yield common | {
-            "y": [short(value) for value in series.values],
-            "mode": "lines+markers" if len(series.steps) <= FEW_POINTS else "lines",
-            "line": {"color": colour, "width": 1 if faint else 1.75, "dash": series.dash},
-            "marker": {"color": colour, "size": 5},
-            "opacity": 0.28 if faint else 1,
-            "showlegend": not faint,
-            "meta": {"metric": series.metric, "role": "raw"},
-        } | ({"hoverinfo": "skip"} if faint else named)
+        yield (
+            common
+            | {
+                "y": [short(value) for value in series.values],
+                "mode": "lines+markers" if len(series.steps) <= FEW_POINTS else "lines",
+                "line": {"color": colour, "width": 1 if faint else 1.75, "dash": series.dash},
+                "marker": {"color": colour, "size": 5},
+                "opacity": 0.28 if faint else 1,
+                "showlegend": not faint,
+                "meta": {"metric": series.metric, "role": "raw"},
+            }
+            | ({"hoverinfo": "skip"} if faint else named)
+        )
         if faint:
             yield common | named | {
                 "y": [short(value) for value in smoothed(series.values, view.smooth)],

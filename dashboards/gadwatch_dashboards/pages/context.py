@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from gadwatch_service.access.browser import csrf_token
-from gadwatch_service.access.guard import current_identity
-from gadwatch_service.access.identity import Identity
 
 from gadwatch_dashboards.templating import Ui, render
 from gadwatch_dashboards.texts import LANGUAGES, Texts, choose
+from gadwatch_service.access.browser import csrf_token
+from gadwatch_service.access.guard import current_identity
+from gadwatch_service.access.identity import Identity
 
 LANG_COOKIE = "gadwatch_lang"
 THEME_COOKIE = "gadwatch_theme"
@@ -41,9 +41,7 @@ class Page:
             csrf=csrf_token(request),
             notice=query.get("notice", "")[:300],
             path=request.url.path,
-            query=tuple(
-                pair for pair in query.multi_items() if pair[0] not in {"theme", "notice"}
-            ),
+            query=tuple(pair for pair in query.multi_items() if pair[0] not in {"theme", "notice"}),
         )
 
     def answer(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:

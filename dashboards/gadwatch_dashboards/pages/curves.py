@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from gadwatch_service.runs.view import RunView
-from gadwatch_service.series.service import read_series
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures.catalogue import CHARTS, expected_reward
 from gadwatch_dashboards.figures.series import Content, Mark, Series, Zone
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.run_page import PageState
+from gadwatch_service.runs.view import RunView
+from gadwatch_service.series.service import read_series
 
 
 async def curves(
@@ -51,7 +51,9 @@ def content_of(
     chart = next((known for known in CHARTS if known.chart_id == chart_id), None)
     corridor = None
     if chart is not None and chart_id == "rewards" and stage2_from is not None and series:
-        before = [v for s, v in zip(series[0].steps, series[0].values, strict=True) if s < stage2_from]
+        before = [
+            v for s, v in zip(series[0].steps, series[0].values, strict=True) if s < stage2_from
+        ]
         if before:
             corridor = expected_reward(stage2_from, before[-1], texts("chart.expected"))
     title = texts(f"chart.title.{chart_id}") if chart else ", ".join(s.metric for s in series)

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gadwatch_rules import finding_message
-from gadwatch_rules.jsonsafe import safe
-from gadwatch_service.runs import repository as runs_repository
-from gadwatch_service.store.tables import Finding
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures.series import Mark
-from gadwatch_service.runs.view import RunView
 from gadwatch_dashboards.views.run import anchor_of
+from gadwatch_rules import finding_message
+from gadwatch_rules.jsonsafe import safe
+from gadwatch_service.runs import repository as runs_repository
+from gadwatch_service.runs.view import RunView
+from gadwatch_service.store.tables import Finding
 
 MOST = 200
 
@@ -22,6 +22,7 @@ class RunFindings:
     """The stored findings of a run's newest attempt, in the reader's language."""
 
     rows: Sequence[dict[str, Any]]
+    newest: int
     acknowledged: Mapping[tuple[str, str, int], str]
 
     def beside(self, open_now: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -30,11 +31,16 @@ class RunFindings:
         return [*open_now, *resolved]
 
     def marks(self, metrics: Sequence[str]) -> list[Mark]:
-        """The places of these metrics' findings on the step axis; pending ones are not drawn."""
+        """The places of these metrics' findings on the step axis; pending ones are not drawn.
+
+        One that fires reaches to the newest step: its row is written when it changes only.
+        """
         return [
             Mark(
                 row["first_step"],
-                row["last_step"],
+                max(row["last_step"], self.newest)
+                if row["state"] == "firing"
+                else row["last_step"],
                 row["severity"],
                 row["message"],
                 anchor_of(row["rule"], row["metric"], row["first_step"]),
@@ -49,9 +55,15 @@ async def findings_of(session: AsyncSession, run: RunView, lang: str) -> RunFind
     rows, _ = await runs_repository.list_findings(
         session, run.run_id, state=None, severity=None, cursor=None, limit=MOST
     )
-    mine = [row for row in rows if row.attempt == run.attempt]
+    mine = [
+        row
+        for row in rows
+        # A young critic on its way was never a finding: it ended before it fired.
+        if row.attempt == run.attempt and not (row.state == "resolved" and row.reason == "learning")
+    ]
     return RunFindings(
         rows=[as_dict(row, lang) for row in mine],
+        newest=run.last_step or 0,
         acknowledged={
             (row.rule, row.metric, row.first_step): row.acknowledged_by
             for row in mine

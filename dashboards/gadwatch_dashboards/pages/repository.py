@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from gadwatch_service.runs.query import RunQuery, decode_cursor, encode_cursor
-from gadwatch_service.store.tables import Block, Finding, Project, Run, RunState, Tail
-from sqlalchemy import Row, and_, func, select, tuple_, update
+from sqlalchemy import Row, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gadwatch_service.runs.query import RunQuery, decode_cursor, encode_cursor
 from gadwatch_service.runs.view import RunView
+from gadwatch_service.store.tables import Block, Finding, Project, Run, RunState, Tail
 
 Projects = frozenset[str] | None
 
@@ -142,25 +141,6 @@ async def firing_by_rule(
     for rule, run_id, name in await session.execute(statement):
         found.setdefault(rule, []).append((run_id, name))
     return found
-
-
-async def acknowledge(
-    session: AsyncSession, run_id: str, rule: str, metric: str, first_step: int, who: str,
-    now: datetime,
-) -> bool:  # fmt: skip
-    """Note that somebody has seen a finding; False when there is no such finding."""
-    statement = (
-        update(Finding)
-        .where(
-            Finding.run_id == run_id,
-            Finding.rule == rule,
-            Finding.metric == metric,
-            Finding.first_step == first_step,
-        )
-        .values(acknowledged_by=who, acknowledged_at=now)
-        .returning(Finding.rule)
-    )
-    return (await session.execute(statement)).first() is not None
 
 
 async def steps_if_any_lack(session: AsyncSession, run: RunView) -> list[int]:

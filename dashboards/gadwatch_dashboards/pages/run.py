@@ -4,11 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from gadwatch_service.access.guard import requires
-from gadwatch_service.runs import repository as runs_repository
-from gadwatch_service.runs import service
-from gadwatch_service.runs.schemas import RunId
-from gadwatch_service.store.database import get_session
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures import figure_json
@@ -31,6 +26,11 @@ from gadwatch_dashboards.views.run_page import (
     metric_groups,
 )
 from gadwatch_dashboards.views.timeline import gaps_in, stage2_step, timeline
+from gadwatch_service.access.guard import requires
+from gadwatch_service.runs import repository as runs_repository
+from gadwatch_service.runs import service
+from gadwatch_service.runs.schemas import RunId
+from gadwatch_service.store.database import get_session
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
@@ -68,9 +68,7 @@ async def show_run(run_id: RunId, request: Request, database: Database) -> HTMLR
             gaps=gaps_in(await repository.steps_if_any_lack(database, run)),
             ended=run.status in {"finished", "failed", "killed"},
         ),
-        charts=chart_cards(
-            run_id, run.metrics, series, zones(run.pack, overrides, texts), texts
-        ),
+        charts=chart_cards(run_id, run.metrics, series, zones(run.pack, overrides, texts), texts),
         groups=metric_groups(run_id, run.metrics, texts),
         metric_count=len(run.metrics),
         pinned=[metric_card(run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics],

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
-from gadwatch_service.access.guard import requires
-from gadwatch_service.runs import service
-from gadwatch_service.runs.query import RunQuery
-from gadwatch_service.store.database import get_session
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.pages import repository
@@ -25,6 +21,10 @@ from gadwatch_dashboards.views.runs import (
     run_row,
     tallies,
 )
+from gadwatch_service.access.guard import requires
+from gadwatch_service.runs import service
+from gadwatch_service.runs.query import RunQuery
+from gadwatch_service.store.database import get_session
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
@@ -39,14 +39,14 @@ FILTERS = {
 }
 ROWS = 50
 
-SNIPPET = '''import gadwatch_hooks as gadwatch
+SNIPPET = """import gadwatch_hooks as gadwatch
 
 with gadwatch.init(project="gad-7b", name="warmup-7",
                    stage="warmup", warmup_steps=253) as run:
     for step, batch in enumerate(loader, 1):
         run.log(train_step(batch), step=step)
         if run.ready():
-            run.set_stage("stage2")'''
+            run.set_stage("stage2")"""
 
 
 @dataclass(frozen=True)
@@ -128,5 +128,3 @@ def choices(projects: Sequence[str], texts: Texts) -> list[tuple[str, list[tuple
         for name, values in FILTERS.items()
     ]
     return listed
-
-

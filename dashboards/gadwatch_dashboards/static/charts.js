@@ -94,6 +94,7 @@ export class Charts {
 
   bindPlot(figure, plot) {
     plot.on("plotly_relayout", (change) => {
+      if (this.quiet) return;
       const range = change["xaxis.range"] ?? (change["xaxis.range[0]"] !== undefined
         ? [change["xaxis.range[0]"], change["xaxis.range[1]"]] : null);
       if (range) this.zoomTo(this.steps(plot, range));
@@ -255,21 +256,27 @@ export class Charts {
       }
       if (!traces.length) continue;
       Plotly.extendTraces(plot, { x: xs, y: ys }, traces);
-      this.makeRoom(plot, ys.flat());
+      this.makeRoom(plot, Math.max(...xs.flat()), ys.flat());
       if (ys.flat().includes(null)) this.draw(figure);
     }
   }
 
-  // The value axis has fixed ends; new extremes widen it.
-  makeRoom(plot, values) {
-    let [low, high] = plot.layout.yaxis.range ?? [Infinity, -Infinity];
+  // Both axes have fixed ends; newer steps and new extremes widen them.
+  makeRoom(plot, step, values) {
+    const change = {};
+    const across = plot.layout.xaxis.range;
+    if (across && step > across[1]) change["xaxis.range"] = [across[0], step + 0.006 * (step - across[0])];
+    const up = plot.layout.yaxis.range;
     const scale = plot.layout.yaxis.type === "log" ? Math.log10 : (v) => v;
     const shown = values.filter((v) => v !== null).map(scale).filter(Number.isFinite);
-    if (!shown.length) return;
-    const least = Math.min(...shown), most = Math.max(...shown);
-    if (least >= low && most <= high) return;
-    const pad = 0.06 * (Math.max(high, most) - Math.min(low, least) || 1);
-    Plotly.relayout(plot, { "yaxis.range": [Math.min(low, least - pad), Math.max(high, most + pad)] });
+    if (up && shown.length) {
+      const least = Math.min(...shown), most = Math.max(...shown);
+      const pad = 0.06 * (Math.max(up[1], most) - Math.min(up[0], least) || 1);
+      if (least < up[0] || most > up[1]) change["yaxis.range"] = [Math.min(up[0], least - pad), Math.max(up[1], most + pad)];
+    }
+    this.quiet = true; // not a reader's zoom
+    if (Object.keys(change).length) Plotly.relayout(plot, change);
+    this.quiet = false;
   }
 
   point(id, step) {

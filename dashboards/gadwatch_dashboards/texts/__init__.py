@@ -17,6 +17,7 @@ class Texts:
 
     Raises:
         KeyError: no such text; a test holds both catalogues to the same keys.
+
     """
 
     lang: str

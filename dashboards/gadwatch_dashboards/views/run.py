@@ -8,8 +8,9 @@ from typing import Any
 from gadwatch_dashboards import formats
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
-from gadwatch_service.runs.view import RunView
 from gadwatch_dashboards.views.runs import duration
+from gadwatch_dashboards.words import title
+from gadwatch_service.runs.view import RunView
 
 SEVERITIES = ("critical", "warning", "notice", "info")
 Assessment = Mapping[str, Any]
@@ -80,6 +81,7 @@ class StatusView:
     diagnoses: tuple[DiagnosisCard, ...]
     pack: str
     basis: str
+    has_margins: bool
 
 
 def run_view(
@@ -122,6 +124,7 @@ def run_view(
         diagnoses=tuple(_diagnosis(found, texts) for found in assessment["diagnoses"]),
         pack=assessment["pack"],
         basis=assessment["basis"],
+        has_margins=any(clause.get("margin") is not None for clause in readiness["clauses"]),
     )
 
 
@@ -156,7 +159,7 @@ def subline(assessment: Assessment, texts: Texts) -> str:
     for status in ("fail", "unknown"):
         held = by_status.get(status)
         if held and assessment["stage"] == "warmup":
-            names = ", ".join(_clause_title(clause["id"], texts) for clause in held[:3])
+            names = ", ".join(title("clauses", clause["id"], texts.lang) for clause in held[:3])
             key = f"headline.clauses_{status}"
             return texts(key, count=len(held), total=len(readiness["clauses"]), names=names)
     if firing:
@@ -198,14 +201,10 @@ def _look(run: RunView, assessment: Assessment) -> tuple[str, str]:
     return "none", "dashed"
 
 
-def _clause_title(clause_id: str, texts: Texts) -> str:
-    return texts.maybe(f"clause_title.{clause_id}", clause_id.replace("_", " "))
-
-
 def _clause(clause: Mapping[str, Any], texts: Texts) -> ClauseRow:
     return ClauseRow(
         clause_id=clause["id"],
-        title=_clause_title(clause["id"], texts),
+        title=title("clauses", clause["id"], texts.lang),
         kind=texts.maybe(f"clause_kind.{clause['kind']}", clause["kind"]),
         status=badge("clause", clause["status"], texts),
         observed=formats.number(clause["observed"]),
@@ -237,7 +236,7 @@ def _finding(
 def _diagnosis(found: Mapping[str, Any], texts: Texts) -> DiagnosisCard:
     return DiagnosisCard(
         diagnosis_id=found["id"],
-        title=texts.maybe(f"diagnosis.{found['id']}", found["id"].replace("_", " ").capitalize()),
+        title=title("diagnoses", found["id"], texts.lang),
         severity=badge("severity", found["severity"], texts),
         evidence=tuple(
             (metric, formats.number(formats.as_float(value) if value is not None else None))

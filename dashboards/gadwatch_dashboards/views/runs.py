@@ -76,14 +76,19 @@ def run_row(run: RunView, texts: Texts, now: datetime) -> RunRow:
         age=formats.age(run.last_seen_at, now),
         key_metrics={key: latest_of(run, metrics) for key, metrics in KEY_METRICS.items()},
         trend=sparkline.path(run.sparkline),
-        findings=tuple(
-            (badge("severity", severity, texts), count)
-            for severity in ("critical", "warning", "notice", "info")
-            if (count := run.open_findings.get(severity, 0))
-        ),
+        findings=open_findings(run, texts),
         started=run.started_at or run.created_at,
         duration=duration(run, now),
         attempt=run.attempt,
+    )
+
+
+def open_findings(run: RunView, texts: Texts) -> tuple[tuple[Badge, int], ...]:
+    """How many findings fire, worst first."""
+    return tuple(
+        (badge("severity", severity, texts), count)
+        for severity in ("critical", "warning", "notice", "info")
+        if (count := run.open_findings.get(severity, 0))
     )
 
 

@@ -59,7 +59,9 @@ def timeline(
 
     def piece(kind: str, first: int, last: int) -> Segment:
         start = (first - begin) / width * 100
-        return Segment(kind, first, last, round(start, 3), round((last - first + 1) / width * 100, 3))
+        return Segment(
+            kind, first, last, round(start, 3), round((last - first + 1) / width * 100, 3)
+        )
 
     segments = []
     warmup_last = last_step if stage2_step is None else min(last_step, stage2_step - 1)
@@ -75,7 +77,9 @@ def timeline(
     if last_step < end:
         segments.append(piece("planned", last_step + 1, end))
     segments += [piece("gap", first, last) for first, last in gaps]
-    ticks = [Tick(verdict, step, round((step - begin) / width * 100, 3)) for step, verdict in verdicts]
+    ticks = [
+        Tick(verdict, step, round((step - begin) / width * 100, 3)) for step, verdict in verdicts
+    ]
     return Timeline(tuple(segments), tuple(ticks), end)
 
 

@@ -1,0 +1,205 @@
+"""``/alerts``: destinations with a test button, silences, the delivery log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_dashboards.pages.context import Page, back_to
+from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.badges import Badge, badge
+from gadwatch_service.access.guard import current_identity, requires
+from gadwatch_service.access.identity import Identity
+from gadwatch_service.alerts import service
+from gadwatch_service.alerts.adapters.registry import KINDS
+from gadwatch_service.alerts.endpoints import alerts_of
+from gadwatch_service.alerts.schemas import (
+    DeliveryId,
+    EndpointId,
+    EndpointView,
+    NewEndpoint,
+    NewSilence,
+    SilenceId,
+)
+from gadwatch_service.errors import Invalid
+from gadwatch_service.store.database import get_session
+
+reading = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
+writing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("write"))])
+managing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("admin"))])
+Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
+Asker = Annotated[Identity, Depends(current_identity)]
+Text = Annotated[str, Form(max_length=2000)]
+
+
+@dataclass(frozen=True)
+class SilenceRow:
+    """What a silence covers, until when, and why."""
+
+    silence_id: str
+    scope: str
+    comment: str
+    created_by: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
+class DeliveryRow:
+    """One message of the log."""
+
+    delivery_id: str
+    run_id: str | None
+    endpoint: str
+    title: str
+    reason: str
+    state: Badge
+    attempts: int
+    created_at: datetime
+    ended: bool
+
+
+@dataclass(frozen=True)
+class AlertsPage:
+    """What the template shows; ``secret`` is a new endpoint's, shown once."""
+
+    endpoints: Sequence[EndpointView]
+    silences: Sequence[SilenceRow]
+    deliveries: Sequence[DeliveryRow]
+    may_write: bool
+    may_admin: bool
+    kinds: Sequence[str]
+    secret: str | None = None
+
+
+@reading.get("/alerts")
+async def show_alerts(request: Request, database: Database) -> HTMLResponse:
+    """Where alerts go, what is silenced, what was sent."""
+    page = Page(request, "alerts")
+    return page.answer("alerts.html", page=await _facts(page, database))
+
+
+@managing.post("/alerts/endpoints")
+async def add_endpoint(
+    request: Request,
+    database: Database,
+    asker: Asker,
+    kind: Text,
+    name: Text,
+    url: Text,
+    send_resolved: Text = "",
+) -> HTMLResponse:
+    """Add a destination; its signing secret is on the answer and nowhere else."""
+    page = Page(request, "alerts")
+    try:
+        wish = NewEndpoint.model_validate(
+            {"kind": kind, "name": name, "url": url, "send_resolved": bool(send_resolved)}
+        )
+    except ValidationError as error:
+        raise Invalid(_first_fault(error)) from None
+    made = await alerts_of(request).registrar.create(database, wish, asker.name, page.now)
+    return page.answer("alerts.html", page=await _facts(page, database, made.secret), status=201)
+
+
+@managing.post("/alerts/endpoints/{endpoint_id}/test")
+async def send_test(endpoint_id: EndpointId, request: Request) -> RedirectResponse:
+    """Send a test message now."""
+    outcome = await alerts_of(request).send_test(endpoint_id)
+    texts = Page(request, "alerts").texts
+    key = "alerts.tested" if outcome.ok else "alerts.test_failed"
+    return back_to("/alerts", texts(key, detail=outcome.detail or outcome.status or "–"))
+
+
+@managing.post("/alerts/endpoints/{endpoint_id}/delete")
+async def delete_endpoint(
+    endpoint_id: EndpointId, request: Request, database: Database
+) -> RedirectResponse:
+    """Remove a destination."""
+    await service.delete_endpoint(database, endpoint_id, request.app.state.now())
+    return back_to("/alerts")
+
+
+@writing.post("/alerts/deliveries/{delivery_id}/redeliver")
+async def redeliver(
+    delivery_id: DeliveryId, request: Request, database: Database, asker: Asker
+) -> RedirectResponse:
+    """Send an ended message again."""
+    await service.redeliver(database, delivery_id, asker.projects, request.app.state.now())
+    return back_to("/alerts")
+
+
+@writing.post("/alerts/silences")
+async def add_silence(
+    request: Request,
+    database: Database,
+    asker: Asker,
+    hours: Annotated[float, Form(gt=0, le=24 * 90)],
+    comment: Text,
+    project: Text = "",
+    rule: Text = "",
+) -> RedirectResponse:
+    """Keep findings from being alerted for a while."""
+    try:
+        wish = NewSilence(project=project or None, rule=rule or None, hours=hours, comment=comment)
+    except ValidationError as error:
+        raise Invalid(_first_fault(error)) from None
+    await service.create_silence(database, wish, asker, request.app.state.now())
+    return back_to("/alerts")
+
+
+@writing.post("/alerts/silences/{silence_id}/end")
+async def end_silence(
+    silence_id: SilenceId, request: Request, database: Database, asker: Asker
+) -> RedirectResponse:
+    """End a silence now."""
+    await service.end_silence(database, silence_id, asker, request.app.state.now())
+    return back_to("/alerts")
+
+
+async def _facts(page: Page, database: AsyncSession, secret: str | None = None) -> AlertsPage:
+    identity, texts = page.identity, page.texts
+    sent = await service.list_deliveries(database, projects=identity.projects, limit=50)
+    silences = await service.list_silences(database, identity, page.now, 100)
+    return AlertsPage(
+        endpoints=await service.list_endpoints(database),
+        silences=[_silence(row, texts) for row in silences],
+        deliveries=[
+            DeliveryRow(
+                delivery_id=one.delivery_id,
+                run_id=one.run_id,
+                endpoint=one.endpoint or one.endpoint_id,
+                title=one.title,
+                reason=one.reason,
+                state=badge("delivery", one.state, texts),
+                attempts=one.attempts,
+                created_at=one.created_at,
+                ended=one.state in {"delivered", "dead"},
+            )
+            for one in sent.items
+        ],
+        may_write=identity.may("write"),
+        may_admin=identity.may("admin"),
+        kinds=KINDS,
+        secret=secret,
+    )
+
+
+def _silence(row: Any, texts: Texts) -> SilenceRow:
+    scope = [part for part in (row.project, row.run_id, row.rule) if part]
+    return SilenceRow(
+        row.silence_id,
+        " · ".join(scope) or texts("alerts.everything"),
+        row.comment,
+        row.created_by,
+        row.ends_at,
+    )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else str(fault["msg"])

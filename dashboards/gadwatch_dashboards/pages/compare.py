@@ -1,0 +1,164 @@
+"""``/compare?run=…``: up to ten runs, overlaid by metric."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gadwatch_dashboards.figures import Content, Series, figure_json
+from gadwatch_dashboards.figures.bounds import zones
+from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for
+from gadwatch_dashboards.figures.series import Zone
+from gadwatch_dashboards.pages.context import Page
+from gadwatch_dashboards.pages.curves import curves
+from gadwatch_dashboards.pages.state import state_of
+from gadwatch_dashboards.palette import Theme, run_styles
+from gadwatch_dashboards.views.charts import data_table, summary
+from gadwatch_dashboards.views.compare import ComparedRun, compared, config_differences
+from gadwatch_dashboards.views.run_page import ChartCard, PageState
+from gadwatch_dashboards.views.runs import KEY_METRICS
+from gadwatch_dashboards.views.timeline import stage2_step
+from gadwatch_service.access.guard import requires
+from gadwatch_service.errors import NotFound
+from gadwatch_service.runs import service
+from gadwatch_service.runs.query import RunQuery
+from gadwatch_service.runs.view import RunView
+from gadwatch_service.store.database import get_session
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
+Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
+Runs = Annotated[list[str] | None, Query(max_length=50)]
+
+MOST_RUNS = 10
+CANDIDATES = 50
+FIGURE_POINTS = 600
+
+
+@dataclass(frozen=True)
+class ComparePage:
+    """What the template shows."""
+
+    rows: Sequence[ComparedRun]
+    candidates: Sequence[tuple[str, str]]
+    align: str
+    state: PageState
+    charts: Sequence[ChartCard]
+    differences: Sequence[tuple[str, Sequence[str]]]
+    key_metrics: Sequence[str] = tuple(KEY_METRICS)
+
+
+@router.get("/compare")
+async def show_comparison(
+    request: Request,
+    database: Database,
+    run: Runs = None,
+    align: str = "step",
+    baseline: str = "",
+) -> HTMLResponse:
+    """Verdicts, values against a baseline, curves and differences of configuration."""
+    page = Page(request, "compare")
+    runs = await _chosen(database, page, run)
+    base = next((one for one in runs if one.run_id == baseline), runs[0] if runs else None)
+    newest = await service.list_runs(
+        database, RunQuery(projects=page.identity.projects, limit=CANDIDATES)
+    )
+    ids = [one.run_id for one in runs]
+    logged = sorted({metric for one in runs for metric in one.metrics})
+    shown = ComparePage(
+        rows=compared(runs, base, page.texts, _theme(page.ui.theme), _address) if base else (),
+        candidates=[(one.run_id, one.name) for one in newest.runs if one.run_id not in ids],
+        align="stage" if align == "stage" else "step",
+        state=state_of(request),
+        charts=[
+            _card(chart.chart_id, metric, ids, align, page)
+            for chart in charts_for(logged)
+            for metric in chart.metrics
+            if metric in logged
+        ],
+        differences=config_differences([one.config for one in runs]),
+    )
+    return page.answer("compare.html", page=shown)
+
+
+@router.get("/compare/figure")
+async def show_figure(
+    request: Request,
+    database: Database,
+    metric: Annotated[str, Query(max_length=250)],
+    run: Runs = None,
+    align: str = "step",
+) -> JSONResponse:
+    """One metric of all chosen runs."""
+    page = Page(request, "compare")
+    runs = await _chosen(database, page, run)
+    theme = _theme(request.query_params.get("theme", ""))
+    state = state_of(request)
+    # Aligned curves begin at 0 each, so a zoom cannot be given as the runs' own steps.
+    read = replace(state, first=None, last=None) if align == "stage" else state
+    series = []
+    for one, (colour, dash) in zip(
+        runs, run_styles([one.run_id for one in runs], theme), strict=True
+    ):
+        found = (await curves(database, one, [metric], points=FIGURE_POINTS, state=read)).get(
+            metric
+        )
+        if found is not None and found.steps:
+            styled = replace(found, label=one.name, colour=colour, dash=dash)
+            if align == "stage":
+                styled = await _from_stage(database, one, styled)
+            series.append(styled)
+    bounds = zones(runs[0].pack, runs[0].overrides, page.texts) if runs else {}
+    content = Content(metric, series, zone=bounds.get(metric, Zone()))
+    table = data_table(series, page.texts)
+    return JSONResponse(
+        {
+            "figure": figure_json(content, state.view(theme)),
+            "summary": summary(series, content.zone, page.texts),
+            "table": {"columns": table.columns, "rows": table.rows},
+        }
+    )
+
+
+async def _chosen(database: AsyncSession, page: Page, run_ids: Runs) -> list[RunView]:
+    """The runs that exist for the reader; those that do not are left out."""
+    found = []
+    for run_id in dict.fromkeys(run_ids or ()):
+        try:
+            found.append(await service.get_run(database, run_id, page.identity.sees))
+        except NotFound:
+            continue
+    return found[:MOST_RUNS]
+
+
+async def _from_stage(database: AsyncSession, run: RunView, series: Series) -> Series:
+    """The curve with its stage's first step as 0."""
+    attempts = await service.get_attempts(database, run.run_id)
+    start = stage2_step(attempts[-1].stages, run.first_step)
+    origin = start if start is not None else run.first_step or 0
+    return replace(series, steps=[step - origin for step in series.steps])
+
+
+def _card(chart_id: str, metric: str, run_ids: Sequence[str], align: str, page: Page) -> ChartCard:
+    query = [("metric", metric), ("align", align), *(("run", run_id) for run_id in run_ids)]
+    alone = next(chart for chart in CHARTS if chart.chart_id == chart_id).metrics == (metric,)
+    return ChartCard(
+        anchor=metric.replace("/", "-"),
+        title=page.texts(f"chart.title.{chart_id}") if alone else metric,
+        metrics=(metric,),
+        source=f"/compare/figure?{urlencode(query)}",
+        export=f"/api/v1/runs/{run_ids[0]}/export?{urlencode({'format': 'csv', 'metric': metric})}",
+        unit=metric if alone else "",
+    )
+
+
+def _address(run_ids: Sequence[str], baseline: str) -> str:
+    query = [*(("run", run_id) for run_id in run_ids), ("baseline", baseline)]
+    return f"/compare?{urlencode(query)}"
+
+
+def _theme(wish: str) -> Theme:
+    return "dark" if wish == "dark" else "light"
