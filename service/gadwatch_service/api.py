@@ -21,6 +21,7 @@ def api() -> APIRouter:
         runs.reading,
         runs.writing,
         ingest.router,
+        ingest.evaluating,
         series.router,
         stream.asking,
         stream.reading,

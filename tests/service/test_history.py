@@ -30,7 +30,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (history_blocks, sealing):
         monkeypatch.setattr(module, "BLOCK_STEPS", SMALL)
     monkeypatch.setattr("gadwatch_service.ingest.service.SEAL_AT", SMALL)
-    return
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
@@ -6,11 +6,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.ingest.body import read_body
+from gadwatch_service.ingest.evaluate import evaluate
 from gadwatch_service.ingest.parse import parse_push
 from gadwatch_service.ingest.service import Ingest
 from gadwatch_service.settings import Settings
 
 router = APIRouter(tags=["steps"], dependencies=[Depends(requires("ingest"))])
+
+evaluating = APIRouter(tags=["steps"], dependencies=[Depends(requires("ingest", "read"))])
 
 _encode = msgspec.json.Encoder().encode
 
@@ -30,3 +33,14 @@ async def push_steps(
     push = parse_push(await read_body(request, settings), settings)
     reply = await ingest.push(run_id, push, asker.sees)
     return Response(_encode(reply), media_type="application/json")
+
+
+@evaluating.post("/evaluate")
+async def evaluate_steps(request: Request) -> dict[str, Any]:
+    """Judge steps without storing them; the answer is their assessment.
+
+    ``{"steps": […], "stage": "warmup", "warmup_steps": 253, "overrides": {}, "lang": "en"}``; with
+    ``"snapshot": true`` one step is judged by itself.
+    """
+    settings: Settings = request.app.state.settings
+    return await evaluate(await read_body(request, settings), settings)

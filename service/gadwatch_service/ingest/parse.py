@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from gadwatch_service.settings import Settings
 MAX_STEP: Final = 2**53
 """Steps are exact in JSON and in doubles up to here."""
 
+_LARGEST: Final = 10**300
 _EARLIEST: Final = 0.0
 _LATEST: Final = 4_102_444_800.0  # the year 2100
 _SPELLED: Final[Mapping[str, float]] = {
@@ -50,31 +51,37 @@ class Push(msgspec.Struct, forbid_unknown_fields=True):
     losses: Losses = {}
 
 
-class _LooseStep(PushedStep):
-    metrics: dict[str, float | str | None]  # type: ignore[assignment]
+_Content = TypeVar("_Content", bound=msgspec.Struct)
 
-
-class _LoosePush(Push):
-    steps: list[_LooseStep]  # type: ignore[assignment]
-
-
-_strict = msgspec.json.Decoder(Push)
+_push_decoder = msgspec.json.Decoder(Push)
 
 
 def parse_push(body: bytes, settings: Settings) -> Push:
-    """Decode and check a batch.
+    """Decode and check a batch. Raises as :func:`decode` and :func:`check_push` do."""
+    push = decode(body, _push_decoder)
+    check_push(push, settings)
+    return push
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[_Content]) -> _Content:
+    """Decode a body that holds ``steps``.
 
     Non-finite values may come as ``"NaN"``, ``"Infinity"``, ``"-Infinity"``, as the bare tokens
     or as null, which means NaN. Raises :class:`BadRequest` for what is no JSON and
     :class:`Invalid` for wrong content, naming the step and the metric.
     """
     try:
-        push = _strict.decode(body)
+        return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Spelled non-finite values, or bare NaN, which is no JSON but which many trainers write.
-        push = _parse_loosely(_load(body))
-    check_push(push, settings)
-    return push
+        content = _load(body)
+    _unspell(content)
+    try:
+        return msgspec.convert(content, decoder.type)
+    except msgspec.ValidationError as error:
+        raise _explain(content, error) from None
+    except UnicodeEncodeError:
+        raise Invalid("A text in the body has half of a surrogate pair: send whole ones.") from None
 
 
 def _load(body: bytes) -> Any:
@@ -86,47 +93,41 @@ def _load(body: bytes) -> Any:
         raise BadRequest(f"The body is not JSON: {error}.") from None
 
 
-def _parse_loosely(content: Any) -> Push:
-    try:
-        loose = msgspec.convert(content, _LoosePush)
-    except msgspec.ValidationError as error:
-        raise _explain(content, error) from None
-    except UnicodeEncodeError:
-        raise Invalid("A text in the body has half of a surrogate pair: send whole ones.") from None
-    return Push(
-        steps=[
-            PushedStep(
-                one.step, {k: _value(one.step, k, v) for k, v in one.metrics.items()}, one.time
-            )
-            for one in loose.steps
-        ],
-        session=loose.session,
-        expect_next=loose.expect_next,
-        losses=loose.losses,
-    )
+def _unspell(content: Any) -> None:
+    """Put numbers in place of the metrics' non-finite values."""
+    for _, metrics in _all_metrics(content):
+        for name, value in metrics.items():
+            if value is None:
+                metrics[name] = math.nan
+            elif isinstance(value, str) and value in _SPELLED:
+                metrics[name] = _SPELLED[value]
 
 
-def _value(step: int, metric: str, value: float | str | None) -> float:
-    if value is None:
-        return math.nan
-    if isinstance(value, str):
-        if value in _SPELLED:
-            return _SPELLED[value]
-        raise _bad_value(step, metric, value)
-    return float(value)
+def _all_metrics(content: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Number and metrics of each step, as far as the content has the form of a batch."""
+    steps = content.get("steps") if isinstance(content, dict) else None
+    for entry in steps if isinstance(steps, list) else []:
+        metrics = entry.get("metrics") if isinstance(entry, dict) else None
+        if isinstance(metrics, dict):
+            yield entry.get("step"), metrics
 
 
 def check_push(push: Push, settings: Settings) -> None:
     """Hold a batch against the limits. Raises :class:`Invalid` naming the limit and the step."""
-    if len(push.steps) > settings.max_steps_per_request:
+    check_steps(push.steps, settings)
+
+
+def check_steps(steps: Sequence[PushedStep], settings: Settings) -> None:
+    """Hold steps against the limits, and turn their times into unix seconds."""
+    if len(steps) > settings.max_steps_per_request:
         raise Invalid(
-            f"{len(push.steps)} steps in one request exceed max_steps_per_request "
+            f"{len(steps)} steps in one request exceed max_steps_per_request "
             f"({settings.max_steps_per_request}): send them in several.",
             limit_name="max_steps_per_request",
             limit=settings.max_steps_per_request,
         )
     widest = settings.max_metrics_per_step
-    for pushed in push.steps:
+    for pushed in steps:
         if len(pushed.metrics) > widest:
             raise Invalid(
                 f"Step {pushed.step} has {len(pushed.metrics)} metrics, more than "
@@ -173,6 +174,16 @@ def _seconds(pushed: PushedStep) -> float:
     return float(time)
 
 
+def _explain(content: Any, error: msgspec.ValidationError) -> Invalid:
+    """Find the first wrong value, since the decoder's path leaves out metric names."""
+    for step, metrics in _all_metrics(content):
+        for name, value in metrics.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or (isinstance(value, int) and abs(value) > _LARGEST):
+                return _bad_value(step, name, value)
+    return Invalid(f"{error}.")
+
+
 def _bad_value(step: Any, metric: str, value: Any) -> Invalid:
     shown = repr(value)[:60]
     step = step if isinstance(step, int) else None
@@ -182,18 +193,3 @@ def _bad_value(step: Any, metric: str, value: Any) -> Invalid:
         step=step,
         metric=metric,
     )
-
-
-def _explain(content: Any, error: msgspec.ValidationError) -> Invalid:
-    """Find the first wrong value, since the decoder's path leaves out metric names."""
-    steps = content.get("steps") if isinstance(content, dict) else None
-    for entry in steps if isinstance(steps, list) else []:
-        metrics = entry.get("metrics") if isinstance(entry, dict) else None
-        for name, value in metrics.items() if isinstance(metrics, dict) else []:
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            spelled = isinstance(value, str) and value in _SPELLED
-            if not (number or value is None or spelled):
-                return _bad_value(entry.get("step"), name, value)
-            if number and isinstance(value, int) and abs(value) > 10**300:
-                return _bad_value(entry.get("step"), name, value)
-    return Invalid(f"{error}.")
