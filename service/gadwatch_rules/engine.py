@@ -96,7 +96,8 @@ class Engine:
         return changes
 
     def _take(self, state: RunState, step: Step, now: float | None, changes: Changes) -> None:
-        merging = step.step == state.last_step and state.segment_start is not None
+        again = step.step == state.last_step
+        merging = again and state.segment_start is not None
         opened = state.logged_now if merging else {}
         values = self._intake.take(state, step, opened, changes)
         if merging and not values:
@@ -104,7 +105,9 @@ class Engine:
         if opened:
             values = {**opened, **values}
         if catalogue.D_ACC in values and self.stage is None and state.stage == "generic":
+            logged = set(state.logged)
             self._turn(state, "warmup", step.step, changes)
+            state.logged = logged if merging else state.logged
             merging = False
         program = self._programs[state.stage]
         before = shown_findings(state, program) if state.active else {}
@@ -114,7 +117,9 @@ class Engine:
             take_back(state)
         else:
             open_step(state, step.step)
-            _clock(state, step.time if step.time is not None else now)
+            if not again:
+                state.steps += 1
+                _clock(state, step.time if step.time is not None else now)
         fold(state, program, values)
         report_findings(state, program, before, step.step, changes)
         report_verdict(state, program, changes)

@@ -17,8 +17,8 @@ def open_step(state: RunState, step: int) -> None:
     if state.before_cells:
         state.before_cells = {}
     state.before_latch = state.latch
+    state.before_told = state.told
     state.before_bad_position = state.bad_position
-    state.steps += 1
     if state.first_step is None:
         state.first_step = step
     if state.segment_start is None:
@@ -108,5 +108,6 @@ def take_back(state: RunState) -> None:
         state.put_cell(index, cell)
     state.before_cells = {}
     state.latch = state.before_latch
+    state.told = state.before_told
     state.bad_position = state.before_bad_position
     state.position -= 1

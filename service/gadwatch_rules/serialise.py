@@ -71,6 +71,8 @@ def dump_state(state: RunState, fingerprint: str) -> bytes:
         "logged": sorted(state.logged),
         "cells": {index: _cell(state.cells[index]) for index in sorted(state.active)},
         "before": {index: _cell(cell) for index, cell in sorted(state.before_cells.items())},
+        "told": sorted(state.told.items()),
+        "before_told": sorted(state.before_told.items()),
         "latch": state.latch,
         "before_latch": state.before_latch,
     }
@@ -123,6 +125,10 @@ def _rebuild(
         state.cells[int(index)] = _uncell(cell)
         state.active.add(int(index))
     state.before_cells = {int(index): _uncell(cell) for index, cell in head["before"].items()}
+    state.told = {index: (first, severity) for index, (first, severity) in head["told"]}
+    state.before_told = {
+        index: (first, severity) for index, (first, severity) in head["before_told"]
+    }
     state.latch = Latch(*head["latch"])
     state.before_latch = Latch(*head["before_latch"])
     return state

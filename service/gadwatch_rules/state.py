@@ -43,12 +43,15 @@ class RunState:
         self.windows = windows
         self.cells = [QUIET] * cells
         self.active: set[int] = set()
+        self.told: dict[int, tuple[int, int]] = {}
+        """Findings told without being hidden: first step and severity. Replaced, never changed."""
         # The open step.
         self.logged_now: dict[str, float] = {}
         self.open_values: dict[str, float] = {}
         self.folded: tuple[str, ...] = ()
         self.before_cells: dict[int, Cell] = {}
         self.before_latch = self.latch
+        self.before_told = self.told
         self.before_bad_position = 0
 
     def set_cell(self, index: int, cell: Cell) -> None:

@@ -32,13 +32,19 @@ def report_findings(
     if not before and not state.active:
         return
     after = shown_findings(state, program)
+    told = state.told
     for index in sorted({*before, *after}):
         old, new = before.get(index), after.get(index)
         if old is not None and (new is None or new[0].first_step != old[0].first_step):
             changes.findings.append(_change(program, index, old, step, ended=True))
             old = None
-        if new is not None and (old is None or _moved(old, new)):
+        if new is not None and (old is None or _moved(old, new, told.get(index))):
             changes.findings.append(_change(program, index, new, step, ended=False))
+    state.told = {
+        index: _key(cell) if hidden is None else told[index]
+        for index, (cell, hidden) in after.items()
+        if hidden is None or index in told
+    }
 
 
 def report_verdict(state: RunState, program: Program, changes: Changes) -> None:
@@ -69,8 +75,15 @@ def current_verdict(state: RunState) -> tuple[str, int | None]:
     return latch.verdict, latch.since_step
 
 
-def _moved(old: tuple[Cell, str | None], new: tuple[Cell, str | None]) -> bool:
-    came_out = old[1] is not None and new[1] is None
+def _key(cell: Cell) -> tuple[int, int]:
+    return cell.first_step, int(cell.severity)
+
+
+def _moved(
+    old: tuple[Cell, str | None], new: tuple[Cell, str | None], told: tuple[int, int] | None
+) -> bool:
+    """Whether a going episode has news: state, severity, or the end of a hiding untold so far."""
+    came_out = old[1] is not None and new[1] is None and told != _key(new[0])
     return came_out or (old[0].state, old[0].severity) != (new[0].state, new[0].severity)
 
 
