@@ -266,7 +266,7 @@ class Run:
         last_step = body.get("last_step")
         if self._last_step == 0 and isinstance(last_step, int):
             self._last_step = last_step
-        health, verdict = body.get("health"), body.get("verdict")
+        health, verdict = body.get("health"), body.get("verdict", body.get("readiness"))
         if isinstance(verdict, dict):
             verdict = verdict.get("verdict")
         if isinstance(health, str):

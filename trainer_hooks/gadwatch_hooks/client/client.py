@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_POLL = 30
 """Seconds that one request for a readiness waits at the service; longer waits are several."""
+ENDED = frozenset({"finished", "failed", "killed"})
 LARGEST_ANSWER = 512 * 2**20
 
 
@@ -62,7 +63,7 @@ class Client:
         """Whether the run is ready for stage 2.
 
         ``wait`` asks the service to hold the answer back until the verdict is ``ready``, that
-        many seconds at most.
+        many seconds at most, or the run has ended.
         """
         left = max(0.0, wait)
         while True:
@@ -71,7 +72,7 @@ class Client:
             body = self._get(_path(run, "/readiness"), query, self._timeout + step).body
             readiness = Readiness.of(body)
             left -= step
-            if readiness.ready or left <= 0:
+            if readiness.ready or left <= 0 or body.get("status") in ENDED:
                 return readiness
 
     def findings(self, run: str, **filters: Any) -> list[Finding]:

@@ -1,0 +1,168 @@
+"""The hook against the real service: nothing in between is made up."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.serving import ServedProcess, serve, wait_until
+
+import gadwatch_hooks
+from gadwatch_hooks import Client, Run, RunExistsError, RunNotFoundError
+
+Begin = Callable[..., Run]
+
+
+def healthy(step: int) -> dict[str, float]:
+    """A healthy warm-up's metrics: the reference run's figures with a little noise."""
+    noise = random.Random(step)
+    return {
+        "critic/d_acc": 0.9 + noise.uniform(-0.02, 0.02),
+        "critic/score_diff": 1.81 + noise.uniform(-0.05, 0.05),
+        "critic/teacher_score_mean": 0.9,
+        "critic/student_score_mean": -0.91,
+        "critic/grad_norm": 0.5 + noise.uniform(-0.05, 0.05),
+        "critic/ranking_loss": 0.53 + noise.uniform(-0.003, 0.003),
+        "critic/rewards/mean": -1.88,
+        "reward/discriminator_mean": -1.88,
+        "critic/pairs": 256.0,
+    }
+
+
+@pytest.fixture
+def begin(service: ServedProcess) -> Iterator[Begin]:
+    runs: list[Run] = []
+
+    def begin_run(**arguments: Any) -> Run:
+        known = {"url": service.url, "token": service.token, "project": "gad"}
+        runs.append(gadwatch_hooks.init(**{**known, **arguments}))
+        return runs[-1]
+
+    yield begin_run
+    for run in runs:
+        run.finish(timeout=1)
+
+
+@pytest.fixture
+def reader(service: ServedProcess) -> Iterator[Client]:
+    client = Client(service.url, service.token)
+    yield client
+    client.close()
+
+
+def test_a_healthy_warm_up_becomes_ready_in_the_hook(begin: Begin, reader: Client) -> None:
+    heard: list[str] = []
+    run = begin(
+        id="warmup-7", stage="warmup", warmup_steps=120, config={"lr": 1e-3}, tags=["a"], group="g"
+    )
+    run.on_verdict(heard.append)
+    for step in range(1, 121):
+        run.log(healthy(step), step=step)
+    assert run.flush(30)
+    assert run.wait_ready(timeout=20)
+    assert (heard[-1], run.health) == ("ready", "ok")
+    run.set_stage("stage2")
+    run.log({**healthy(121), "actor/pg_loss": 0.1}, step=121)
+    run.config.update(lr=2e-3)
+    run.finish()
+
+    known = reader.run("warmup-7")
+    assert (known.status, known.stage, known.last_step) == ("finished", "stage2", 121)
+    assert known.raw["config"] == {"lr": 2e-3}
+    assert (known.tags, known.raw["group"], known.raw["source"]) == (["a"], "g", "hook")
+    assert [r.id for r in reader.runs(project="gad")] == ["warmup-7"]
+    assert "critic/d_acc" in reader.metrics("warmup-7")
+    assert known.raw["losses"] == {}
+
+
+def test_a_nan_is_found(begin: Begin, reader: Client) -> None:
+    with begin(id="sick", stage="warmup") as run:
+        run.log(healthy(1), step=1)
+        run.log({**healthy(2), "critic/ranking_loss": math.nan}, step=2)
+        run.log(healthy(3), step=3)
+        assert run.flush(10)
+        assert run.health == "critical"
+    assert reader.assessment("sick").health == "critical"
+    assert any(
+        finding.rule == "finite" and finding.metric == "critic/ranking_loss"
+        for finding in reader.findings("sick")
+    )
+
+
+def test_what_was_lost_is_on_the_run(begin: Begin, reader: Client) -> None:
+    with begin(id="lossy") as run:
+        run.log({"a": 1, "image": object()}, step=1)
+    assert reader.run("lossy").raw["losses"] == {"not_a_number": 1}
+
+
+def test_a_promise_is_kept_by_the_service(begin: Begin, reader: Client) -> None:
+    run = begin(id="r")
+    run.log({"a": 1}, step=1)
+    run.expect_next(within=900)
+    assert run.flush(10)
+    assert reader.run("r").status == "running"
+    assert run.losses == {}
+
+
+@pytest.mark.parametrize("status", ["failed", "killed"])
+def test_a_run_ends_as_the_hook_says(begin: Begin, reader: Client, status: Any) -> None:
+    begin(id="r").finish(status)
+    assert reader.run("r").status == status
+
+
+def test_a_resumed_run_goes_on_and_a_rewound_one_opens_an_attempt(
+    begin: Begin, reader: Client
+) -> None:
+    with begin(id="r", stage="warmup") as run:
+        for _ in range(5):
+            run.log({"critic/d_acc": 0.8})
+    with begin(id="r", resume="must") as run:
+        run.log({"critic/d_acc": 0.8})
+    known = reader.run("r")
+    assert (known.last_step, known.raw["attempt"]) == (6, 1)
+    with begin(id="r") as run:
+        run.log({"critic/d_acc": 0.8}, step=4)
+    assert reader.run("r").raw["attempt"] == 2
+
+
+def test_resume_is_held_against_the_real_service(begin: Begin) -> None:
+    begin(id="there")
+    with pytest.raises(RunExistsError):
+        begin(id="there", resume="never")
+    with pytest.raises(RunNotFoundError):
+        begin(id="nowhere", resume="must")
+
+
+def test_a_wrong_token_keeps_the_steps(
+    service: ServedProcess, tmp_path: Path, reader: Client
+) -> None:
+    with gadwatch_hooks.init(id="r", url=service.url, token="gw_wrong") as run:
+        run.log({"a": 1}, step=1)
+    [result] = gadwatch_hooks.sync(url=service.url, token=service.token)
+    assert (result.run_id, result.complete) == ("r", True)
+    assert reader.run("r").last_step == 1
+
+
+def test_no_step_is_missing_after_the_service_was_killed_and_started_again(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gadwatch_hooks.breaker.wait_seconds", lambda *_: 0.1)
+    with serve(tmp_path / "service", database_url) as first:
+        port = int(first.url.rpartition(":")[2])
+        run = gadwatch_hooks.init(id="r", url=first.url, token=first.token)
+        for step in range(1, 51):
+            run.log({"a": step}, step=step)
+        wait_until(lambda: run._worker is not None and run._worker._delivery.steps_sent > 0)
+        first.kill()
+        for step in range(51, 101):
+            run.log({"a": step}, step=step)
+    with serve(tmp_path / "service", database_url, port=port) as second:
+        assert run.flush(30)
+        run.finish()
+        reader = Client(second.url, second.token)
+        known = reader.run("r")
+        reader.close()
+    assert (known.raw["steps"], known.last_step, known.status) == (100, 100, "finished")
+    assert known.raw["attempt"] == 1
