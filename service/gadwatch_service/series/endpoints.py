@@ -3,6 +3,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_rules import canonical_name
@@ -10,9 +11,10 @@ from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.runs.schemas import RunId
 from gadwatch_service.runs.service import get_run
+from gadwatch_service.series.export import MEDIA_TYPES, Format, export
 from gadwatch_service.series.schemas import series_out
 from gadwatch_service.series.service import Axis, read_series
-from gadwatch_service.store.database import get_session
+from gadwatch_service.store.database import database_of, get_session
 
 router = APIRouter(tags=["series"], dependencies=[Depends(requires("read"))])
 
@@ -43,6 +45,25 @@ async def get_series(
     """
     return await _answer(
         request, database, asker, [run_id], metric, first, last, points, axis, attempt
+    )
+
+
+@router.get("/runs/{run_id}/export", response_class=StreamingResponse)
+async def export_run(
+    run_id: RunId,
+    request: Request,
+    asker: Asker,
+    kind: Annotated[Format, Query(alias="format")] = "csv",
+    attempt: Annotated[int | None, Query(ge=1)] = None,
+) -> StreamingResponse:
+    """Every stored step of an attempt (the newest unless said), unthinned."""
+    pool = database_of(request)
+    async with pool.session() as session:
+        run = await get_run(session, run_id, asker.sees)
+    return StreamingResponse(
+        export(pool, run_id, attempt or run.attempt, run.metrics, kind),
+        media_type=MEDIA_TYPES[kind],
+        headers={"Content-Disposition": f'attachment; filename="{run_id}.{kind}"'},
     )
 
 
