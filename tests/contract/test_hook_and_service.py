@@ -55,7 +55,13 @@ def reader(service: ServedProcess) -> Iterator[Client]:
 def test_a_healthy_warm_up_becomes_ready_in_the_hook(begin: Begin, reader: Client) -> None:
     heard: list[str] = []
     run = begin(
-        id="warmup-7", stage="warmup", warmup_steps=120, config={"lr": 1e-3}, tags=["a"], group="g"
+        id="warmup-7",
+        stage="warmup",
+        warmup_steps=120,
+        config={"lr": 1e-3},
+        tags=["a"],
+        group="g",
+        project="gad-7b",
     )
     run.on_verdict(heard.append)
     for step in range(1, 121):
@@ -72,7 +78,7 @@ def test_a_healthy_warm_up_becomes_ready_in_the_hook(begin: Begin, reader: Clien
     assert (known.status, known.stage, known.last_step) == ("finished", "stage2", 121)
     assert known.raw["config"] == {"lr": 2e-3}
     assert (known.tags, known.raw["group"], known.raw["source"]) == (["a"], "g", "hook")
-    assert [r.id for r in reader.runs(project="gad")] == ["warmup-7"]
+    assert [r.id for r in reader.runs(project="gad-7b")] == ["warmup-7"]
     assert "critic/d_acc" in reader.metrics("warmup-7")
     assert known.raw["losses"] == {}
 
@@ -98,33 +104,33 @@ def test_what_was_lost_is_on_the_run(begin: Begin, reader: Client) -> None:
 
 
 def test_a_promise_is_kept_by_the_service(begin: Begin, reader: Client) -> None:
-    run = begin(id="r")
+    run = begin(id="promise")
     run.log({"a": 1}, step=1)
     run.expect_next(within=900)
     assert run.flush(10)
-    assert reader.run("r").status == "running"
+    assert reader.run("promise").status == "running"
     assert run.losses == {}
 
 
 @pytest.mark.parametrize("status", ["failed", "killed"])
 def test_a_run_ends_as_the_hook_says(begin: Begin, reader: Client, status: Any) -> None:
-    begin(id="r").finish(status)
-    assert reader.run("r").status == status
+    begin(id=f"run-{status}").finish(status)
+    assert reader.run(f"run-{status}").status == status
 
 
 def test_a_resumed_run_goes_on_and_a_rewound_one_opens_an_attempt(
     begin: Begin, reader: Client
 ) -> None:
-    with begin(id="r", stage="warmup") as run:
+    with begin(id="rewound", stage="warmup") as run:
         for _ in range(5):
             run.log({"critic/d_acc": 0.8})
-    with begin(id="r", resume="must") as run:
+    with begin(id="rewound", resume="must") as run:
         run.log({"critic/d_acc": 0.8})
-    known = reader.run("r")
+    known = reader.run("rewound")
     assert (known.last_step, known.raw["attempt"]) == (6, 1)
-    with begin(id="r") as run:
+    with begin(id="rewound") as run:
         run.log({"critic/d_acc": 0.8}, step=4)
-    assert reader.run("r").raw["attempt"] == 2
+    assert reader.run("rewound").raw["attempt"] == 2
 
 
 def test_resume_is_held_against_the_real_service(begin: Begin) -> None:
@@ -138,11 +144,11 @@ def test_resume_is_held_against_the_real_service(begin: Begin) -> None:
 def test_a_wrong_token_keeps_the_steps(
     service: ServedProcess, tmp_path: Path, reader: Client
 ) -> None:
-    with gadwatch_hooks.init(id="r", url=service.url, token="gw_wrong") as run:
+    with gadwatch_hooks.init(id="locked-out", url=service.url, token="gw_wrong") as run:
         run.log({"a": 1}, step=1)
     [result] = gadwatch_hooks.sync(url=service.url, token=service.token)
-    assert (result.run_id, result.complete) == ("r", True)
-    assert reader.run("r").last_step == 1
+    assert (result.run_id, result.complete) == ("locked-out", True)
+    assert reader.run("locked-out").last_step == 1
 
 
 def test_no_step_is_missing_after_the_service_was_killed_and_started_again(
