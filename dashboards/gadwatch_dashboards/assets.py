@@ -1,4 +1,4 @@
-"""Static files under ``/static``: compressed once, named by their hash, kept by browsers for good."""
+"""Static files under ``/static``: compressed once, named by their hash, kept for good."""
 
 import gzip
 import mimetypes
@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +22,11 @@ TEXTS = ("text/", "application/javascript", "image/svg+xml")
 def address(name: str) -> str:
     """``app.css`` as ``/static/app.css?v=…``: a changed file has another address."""
     return f"/static/{name}?v={sha256((FOLDER / name).read_bytes()).hexdigest()[:12]}"
+
+
+def embedded(name: str) -> Markup:
+    """A file's text to stand inside an element of a page: only for files of our own."""
+    return Markup((FOLDER / name).read_text("utf-8"))  # noqa: S704 - no foreign text
 
 
 @cache

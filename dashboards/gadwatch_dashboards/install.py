@@ -15,6 +15,7 @@ from gadwatch_dashboards.pages import (
     settings,
     thresholds,
 )
+from gadwatch_dashboards.pages.errors import add_error_pages
 
 ROUTERS = (
     runs.router,
@@ -38,3 +39,4 @@ def install(app: FastAPI) -> None:
     app.mount("/static", assets.application())
     for router in ROUTERS:
         app.include_router(router)
+    add_error_pages(app)

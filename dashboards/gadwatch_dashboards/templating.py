@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from gadwatch_dashboards import assets, formats
 from gadwatch_dashboards.texts import Texts
@@ -26,7 +28,7 @@ class Ui:
     query: tuple[tuple[str, str], ...] = field(default=())
 
     def with_query(self, **changes: object) -> str:
-        """This page's address with parts of the query replaced; ``None`` or "" removes a part."""
+        """The page's address with parts of the query replaced; ``None`` or "" removes a part."""
         pairs = [(key, value) for key, value in self.query if key not in changes]
         pairs += [(key, str(value)) for key, value in changes.items() if value not in (None, "")]
         return f"{self.path}?{urlencode(pairs)}" if pairs else self.path
@@ -44,6 +46,7 @@ def environment() -> jinja2.Environment:
     )
     env.globals["asset"] = assets.address
     env.globals["version"] = __version__
+    env.filters["inline"] = inline
     env.filters["number"] = formats.number
     env.filters["plain"] = lambda value: f"{value:g}"
     env.filters["stamp"] = formats.stamp
@@ -55,3 +58,13 @@ def render(template: str, ui: Ui, **context: Any) -> str:
     """A page or a part of one."""
     facts = {"ui": ui, "t": Texts(ui.lang), **context}
     return environment().get_template(template).render(facts)
+
+
+def inline(text: str) -> Markup:
+    """A line of Markdown as HTML; HTML in it is shown as text, and nothing becomes a link."""
+    return Markup(_markdown().renderInline(text))  # noqa: S704 - the parser escapes HTML
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])

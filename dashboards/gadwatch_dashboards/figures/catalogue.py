@@ -1,9 +1,11 @@
 """Which charts a run's page opens with, and what each draws beside the measured curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
-from gadwatch_dashboards.figures.series import Corridor, Line
+from gadwatch_dashboards.figures.series import Content, Corridor, Line, Mark, Series, Zone
+from gadwatch_dashboards.texts import Texts
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,42 @@ def expected_reward(stage2_step: int, handover: float, label: str) -> Corridor:
         for step, low, high in ((500.0, -1.5, -0.5), (1000.0, -0.5, 0.5), (1500.0, 0.5, 1.0))
     ]
     return Corridor(corners, label)
+
+
+def content_of(
+    chart_id: str,
+    series: Sequence[Series],
+    bounds: Mapping[str, Zone],
+    marks: Sequence[Mark],
+    stage2_from: int | None,
+    texts: Texts,
+) -> Content:
+    """A chart of the catalogue, or a metric of its own, with all that is drawn beside it."""
+    chart = next((known for known in CHARTS if known.chart_id == chart_id), None)
+    corridor = None
+    if chart_id == "rewards" and stage2_from is not None and series:
+        start = _value_before(stage2_from, series[0])
+        if start is not None:
+            corridor = expected_reward(stage2_from, start, texts("chart.expected"))
+    return Content(
+        title=(
+            ", ".join(one.metric for one in series)
+            if chart is None
+            else texts(f"chart.title.{chart_id}")
+        ),
+        series=series,
+        zone=bounds.get(series[0].metric, Zone()) if series else Zone(),
+        marks=marks,
+        lines=() if chart is None else chart.lines,
+        corridor=corridor,
+    )
+
+
+def _value_before(step: int, series: Series) -> float | None:
+    """The last finite value before ``step``; the expected path begins there."""
+    before = [
+        value
+        for at, value in zip(series.steps, series.values, strict=True)
+        if at < step and isfinite(value)
+    ]
+    return before[-1] if before else None

@@ -56,7 +56,8 @@ def bounds(
     if (zone.ok_low is not None or zone.ok_high is not None) and low < high:
         healthy = {"type": "rect", "y0": low, "y1": high, "fillcolor": paint.healthy}
         shapes.append(across | healthy | {"line": {"width": 0}})
-        if zone.label and high - low > 0.15 * (ceiling - floor):
+        seen = low > floor or high < ceiling
+        if zone.label and seen and high - low > 0.15 * (ceiling - floor):
             notes.append(_note(low, zone.label, "right", view, paint))
     edges = [(bound, paint.zone_line, "dot") for bound in (zone.ok_low, zone.ok_high)]
     edges += [

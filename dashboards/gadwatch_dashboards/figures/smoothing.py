@@ -1,9 +1,10 @@
-"""Smoothing and the range of the value axis. Pure."""
+"""Smoothing, thinning and the range of the value axis. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from gadwatch_dashboards.figures.series import Zone
+from gadwatch_dashboards.figures.series import Series, Zone
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:
@@ -51,3 +52,31 @@ def value_range(
         return low_exp - pad, high_exp + pad
     pad = 0.06 * ((high - low) or abs(high) or 1.0)
     return low - pad, high + pad
+
+
+def thinned(series: Series, points: int) -> Series:
+    """At most ``points`` points: every bucket keeps its lowest, highest and non-finite value.
+
+    The first and the last point stay. For series that come from a file; stored ones are thinned
+    where they are read.
+    """
+    size = len(series.steps)
+    if size <= points:
+        return series
+    buckets = max(1, points // 3)
+    keep = {0, size - 1}
+    for number in range(buckets):
+        places = range(size * number // buckets, size * (number + 1) // buckets)
+        finite = [place for place in places if math.isfinite(series.values[place])]
+        if finite:
+            keep.add(min(finite, key=series.values.__getitem__))
+            keep.add(max(finite, key=series.values.__getitem__))
+        if len(finite) < len(places):
+            keep.add(next(place for place in places if not math.isfinite(series.values[place])))
+    order = sorted(keep)
+    return replace(
+        series,
+        steps=[series.steps[place] for place in order],
+        values=[series.values[place] for place in order],
+        times=[series.times[place] for place in order] if series.times else (),
+    )

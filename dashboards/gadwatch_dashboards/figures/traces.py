@@ -119,8 +119,10 @@ def findings(content: Content, view: View, paint: Palette) -> Iterator[dict[str,
 
 
 def episodes(content: Content, view: View, paint: Palette) -> Iterator[dict[str, Any]]:
-    """A finding's first to last step as a faint column behind the curve."""
+    """A finding's first to last step as a faint column behind the curve; notices have none."""
     for mark, start, end in _placed(content, view):
+        if mark.severity not in {"warning", "critical"}:
+            continue
         colour = paint.severity.get(mark.severity, paint.muted)
         yield {
             "type": "rect", "x0": start, "x1": end, "yref": "paper", "y0": 0, "y1": 1,

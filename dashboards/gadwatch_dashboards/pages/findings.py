@@ -42,6 +42,7 @@ class Row:
     message: str
     first_step: int
     last_step: int
+    firing: bool
     changed_at: datetime
     acknowledged_by: str | None
 
@@ -70,7 +71,15 @@ async def show_findings(
     query["state"] = given.get("state", "firing")
     state = query["state"] if query["state"] in STATES else ""
     found, following = await repository.findings(
-        database, FindingQuery(**(query | {"state": state}), projects=seen, cursor=cursor)
+        database,
+        FindingQuery(
+            state=state,
+            severity=query["severity"],
+            project=query["project"],
+            rule=query["rule"],
+            projects=seen,
+            cursor=cursor,
+        ),
     )
     open_now = await repository.open_counts(database, seen)
     projects = [one.name for one in await repository.project_settings(database, seen)]
@@ -99,6 +108,7 @@ def _row(found: Any, texts: Texts) -> Row:
         message=as_dict(finding, texts.lang)["message"],
         first_step=finding.first_step,
         last_step=finding.last_step,
+        firing=finding.state == "firing",
         changed_at=finding.changed_at,
         acknowledged_by=finding.acknowledged_by,
     )

@@ -73,7 +73,7 @@ class FindingQuery:
 
 async def findings(
     session: AsyncSession, query: FindingQuery
-) -> tuple[Sequence[Row[Any]], str | None]:
+) -> tuple[Sequence[Row[Finding, str, str]], str | None]:
     """``(Finding, run name, project)`` rows, the newest change first, and the next cursor."""
     place = (
         func.extract("epoch", Finding.changed_at),
@@ -120,7 +120,7 @@ async def open_counts(session: AsyncSession, projects: Projects) -> dict[str, in
     )
     if projects is not None:
         statement = statement.where(Run.project.in_(projects))
-    return {severity: count for severity, count in await session.execute(statement)}
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def firing_by_rule(

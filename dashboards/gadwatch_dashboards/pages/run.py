@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures import figure_json
 from gadwatch_dashboards.figures.bounds import zones
-from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for
+from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for, content_of
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
-from gadwatch_dashboards.pages.curves import content_of, curves
+from gadwatch_dashboards.pages.curves import curves
 from gadwatch_dashboards.pages.findings_of import findings_of
 from gadwatch_dashboards.pages.state import state_of
 from gadwatch_dashboards.views.charts import data_table, summary

@@ -23,6 +23,7 @@ class Texts:
     lang: str
 
     def __call__(self, key: str, **facts: object) -> str:
+        """The text with its facts filled in."""
         text = catalogue(self.lang)[key]
         return text.format(**facts) if facts else text
 

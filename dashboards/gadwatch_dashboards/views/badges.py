@@ -45,7 +45,7 @@ LOOKS: dict[str, dict[str, tuple[str, str]]] = {
         "info": ("info", "ok"),
     },
     "finding": {
-        "firing": ("bell", "critical"),
+        "firing": ("bell", "warning"),
         "pending": ("clock", "none"),
         "resolved": ("check", "ok"),
     },

@@ -44,6 +44,7 @@ class FindingRow:
     value: str
     limit: str
     message: str
+    firing: bool
     acknowledged_by: str = ""
 
 
@@ -229,6 +230,7 @@ def _finding(
         value=formats.number(formats.as_float(finding["value"])),
         limit=finding["limit"],
         message=finding["message"],
+        firing=finding["state"] == "firing",
         acknowledged_by=acknowledged.get(key, ""),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 
@@ -104,11 +105,11 @@ def gaps_in(steps: Sequence[int], *, at_least: int = 2) -> list[tuple[int, int]]
     """
     if len(steps) < 3:
         return []
-    distances = sorted(b - a for a, b in zip(steps, steps[1:], strict=False))
+    distances = sorted(b - a for a, b in pairwise(steps))
     stride = distances[len(distances) // 2]
     return [
         (before + stride, after - 1)
-        for before, after in zip(steps, steps[1:], strict=False)
+        for before, after in pairwise(steps)
         if after - before - stride >= at_least * stride
     ]
 

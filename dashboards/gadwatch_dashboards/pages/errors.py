@@ -1,0 +1,59 @@
+"""Errors as pages for people; programs and scripts get the problem as JSON as before."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse
+
+from gadwatch_dashboards.pages.context import LANG_COOKIE, THEME_COOKIE, THEMES
+from gadwatch_dashboards.templating import Ui, render
+from gadwatch_dashboards.texts import choose
+from gadwatch_service.errors import Problem
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+
+
+def add_error_pages(app: FastAPI) -> None:
+    """Show the service's problems as pages to whoever asks for HTML."""
+    for kind in (Problem, RequestValidationError, HTTPException):
+        found: Any = app.exception_handlers[kind]
+        app.add_exception_handler(kind, _as_page(found))
+
+
+def _as_page(answer: Handler) -> Handler:
+    async def handle(request: Request, error: Exception) -> Response:
+        reply = await answer(request, error)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if reply.status_code < 400 or not wants_page or request.url.path.startswith("/api/"):
+            return reply
+        detail = getattr(error, "detail", None) or "; ".join(
+            str(fault["msg"]) for fault in getattr(error, "errors", list)()
+        )
+        page = render("error.html", _surroundings(request), status=reply.status_code, detail=detail)
+        headers = {
+            name: value
+            for name, value in reply.headers.items()
+            if name not in {"content-type", "content-length"}
+        }
+        return HTMLResponse(page, reply.status_code, headers)
+
+    return handle
+
+
+def _surroundings(request: Request) -> Ui:
+    """What a page knows of its reader even when it was refused."""
+    theme = request.cookies.get(THEME_COOKIE, "")
+    identity = getattr(request.state, "identity", None)
+    return Ui(
+        lang=choose(
+            request.query_params.get("lang"),
+            request.cookies.get(LANG_COOKIE),
+            request.headers.get("accept-language"),
+        ),
+        theme=theme if theme in THEMES else "",
+        identity=identity.name if identity else "",
+        path=request.url.path,
+    )
