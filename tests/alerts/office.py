@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gadwatch_rules.findings import Changes, FindingChange, VerdictChange
 from gadwatch_service.alerts.adapters.registry import Adapters
@@ -17,6 +18,9 @@ from gadwatch_service.alerts.delivery.worker import DeliveryWorker
 from gadwatch_service.alerts.events import RunFacts
 from gadwatch_service.alerts.outbox import record_changes
 from gadwatch_service.alerts.vault import Vault
+from gadwatch_service.runs.schemas import NewRun
+from gadwatch_service.runs.service import create_run, everything
+from gadwatch_service.settings import Settings
 from gadwatch_service.store.database import Database
 
 START = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
@@ -70,24 +74,56 @@ class Office:
         )
         return endpoint_id
 
-    async def change(
+    async def change(self, *findings: FindingChange, **more: Any) -> None:
+        """What ingest does with the changes of one request."""
+        async with self.database.connection() as connection, connection.begin():
+            await self.record(connection, *findings, **more)
+
+    async def record(
         self,
+        connection: AsyncConnection,
         *findings: FindingChange,
         verdicts: tuple[VerdictChange, ...] = (),
         run: RunFacts | None = None,
         ended: bool = False,
     ) -> None:
-        """What ingest does with the changes of one request."""
-        changes = Changes(findings=list(findings), verdicts=list(verdicts))
-        async with self.database.connection() as connection, connection.begin():
-            await record_changes(
-                connection,
-                run or facts(),
-                changes,
-                self.time,
-                assess=lambda lang: {"run": "warmup-7", "lang": lang, "diagnoses": []},
-                ended=ended,
+        await record_changes(
+            connection,
+            run or facts(),
+            Changes(findings=list(findings), verdicts=list(verdicts)),
+            self.time,
+            assess=lambda lang: {"run": "warmup-7", "lang": lang, "diagnoses": []},
+            ended=ended,
+        )
+
+    async def run(self, run_id: str) -> None:
+        """A run as it is stored."""
+        async with self.database.session() as session:
+            wish = NewRun(id=run_id, project="gad", name=run_id)
+            await create_run(
+                session,
+                wish,
+                creator="test",
+                sees=everything,
+                now=self.time,
+                settings=Settings(),
             )
+
+    async def store_finding(self, run_id: str, rule: str) -> None:
+        await self.execute(
+            "INSERT INTO findings (run_id, attempt, rule, metric, first_step, severity, state, "
+            'last_step, value, "limit", reason, facts, first_seen_at, changed_at) VALUES '
+            "(:run_id, 1, :rule, 'critic/grad_norm', 143, 'critical', 'firing', 145, 39.18, "
+            "'<= 10', 'above', '{}', :now, :now)",
+            run_id=run_id,
+            rule=rule,
+            now=self.time,
+        )
+
+    async def fires(self, run_id: str, **changed: Any) -> None:
+        """A finding that is stored and told, as ingest does it."""
+        await self.store_finding(run_id, "grad_norm_ceiling")
+        await self.change(finding(**changed), run=facts(run_id))
 
     async def deliver(self) -> None:
         await self.worker.settle()

@@ -1,5 +1,6 @@
 """Real receivers on the loopback address, and what they have received."""
 
+import asyncio
 import json
 import threading
 import time
@@ -99,6 +100,13 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_args: object) -> None:
         """A client that went away is part of some tests."""
+
+
+async def eventually(condition: Callable[[], bool], deadline: float = 10.0) -> None:
+    """Wait until something that happens elsewhere has happened."""
+    async with asyncio.timeout(deadline):
+        while not condition():  # noqa: ASYNC110 - other threads and processes set no event here
+            await asyncio.sleep(0.01)
 
 
 @contextmanager

@@ -36,8 +36,7 @@ async def is_name_taken(session: AsyncSession, name: str) -> bool:
 
 
 async def delete_endpoint(session: AsyncSession, endpoint_id: str) -> None:
-    """Remove an endpoint and what it knew; its deliveries stay in the log."""
-    await session.execute(delete(Notice).where(Notice.endpoint_id == endpoint_id))
+    """Remove an endpoint; its deliveries stay in the log."""
     await session.execute(delete(Endpoint).where(Endpoint.endpoint_id == endpoint_id))
 
 

@@ -5,6 +5,8 @@ Each endpoint has a lane of its own, so that one that hangs holds up nobody else
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -104,29 +106,38 @@ class Lane:
         outcome, verdict = await self._sender.attempt(endpoint, claim)
         if final and verdict.state == "pending":
             verdict = replace(verdict, state="dead", due_at=None)
-        now = self._now()
-        async with self._database.connection() as connection, connection.begin():
-            await repository.record(connection, claim, verdict, self._worker, now)
-            await self._note(connection, endpoint, outcome, verdict.detail)
+        async with self._transaction() as connection:
+            await repository.record(connection, claim, verdict, self._worker, self._now())
+        await self._note(endpoint, outcome, verdict.detail)
         return outcome, verdict
 
-    async def _note(
-        self, connection: AsyncConnection, endpoint: StoredEndpoint, outcome: Outcome, detail: str
-    ) -> None:
-        """What an attempt says about the endpoint itself."""
+    async def _note(self, endpoint: StoredEndpoint, outcome: Outcome, detail: str) -> None:
+        """What an attempt says about the endpoint itself.
+
+        In a transaction of its own: it may touch many deliveries, and whoever holds one of them
+        must not wait for the endpoint's row.
+        """
         endpoint_id, now = endpoint.endpoint_id, self._now()
         match outcome.result:
             case Result.DELIVERED if endpoint.consecutive_failures > 0:
-                await repository.note_success(connection, endpoint_id, now)
+                async with self._transaction() as connection:
+                    await repository.note_success(connection, endpoint_id, now)
             case Result.RETRY:
-                failures = await repository.note_failure(connection, endpoint_id)
-                rest = max(pause_s(failures) or 0.0, outcome.retry_after_s or 0.0)
-                if rest:
-                    until = now + timedelta(seconds=rest)
-                    await repository.pause(connection, endpoint_id, until)
+                async with self._transaction() as connection:
+                    failures = await repository.note_failure(connection, endpoint_id)
+                    rest = max(pause_s(failures) or 0.0, outcome.retry_after_s or 0.0)
+                    if rest:
+                        until = now + timedelta(seconds=rest)
+                        await repository.pause(connection, endpoint_id, until)
             case Result.GONE:
                 reason = f"the receiver says that it is no more (HTTP {outcome.status}): {detail}"
                 log.warning("endpoint %s disabled: %s", endpoint.name, reason)
-                await repository.disable(connection, endpoint_id, reason, now)
+                async with self._transaction() as connection:
+                    await repository.disable(connection, endpoint_id, reason, now)
             case _:
                 pass
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.connection() as connection, connection.begin():
+            yield connection

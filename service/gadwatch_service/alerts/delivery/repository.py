@@ -272,12 +272,15 @@ async def disable(
         .values(disabled_reason=reason)
     )
     await bury(connection, endpoint_id, now)
-    await connection.execute(delete(tables.Notice).where(tables.Notice.endpoint_id == endpoint_id))
 
 
 async def bury(connection: AsyncConnection, endpoint_id: str, now: datetime) -> None:
-    """Make dead letters of everything that waits for an endpoint."""
+    """Forget what an endpoint knew, and make dead letters of what waits for it.
+
+    In this order, which is also that of a change in a run: nobody waits for each other.
+    """
     delivery = tables.Delivery
+    await connection.execute(delete(tables.Notice).where(tables.Notice.endpoint_id == endpoint_id))
     await connection.execute(
         update(delivery)
         .where(delivery.endpoint_id == endpoint_id, delivery.due_at.is_not(None))

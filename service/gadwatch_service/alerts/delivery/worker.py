@@ -49,6 +49,8 @@ class DeliveryWorker:
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._woken = asyncio.Event()
+        self.listening = asyncio.Event()
+        """Set once notifications reach this worker."""
         self._listener: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -129,6 +131,7 @@ class DeliveryWorker:
                     url, autocommit=True, application_name="gadwatch-listener"
                 ) as connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                    self.listening.set()
                     async for _ in connection.notifies():
                         self._woken.set()
             except (psycopg.Error, OSError) as error:
