@@ -30,8 +30,12 @@ class Line(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
 
 
+def line_data() -> DataLoader:
+    return DataLoader(TensorDataset(torch.arange(5.0).reshape(5, 1)), num_workers=0)
+
+
 def fit(how: str, logger: Logger | None = None) -> None:
-    data = DataLoader(TensorDataset(torch.arange(5.0).reshape(5, 1)), num_workers=0)
+    data = line_data()
     trainer = Trainer(
         max_epochs=1,
         logger=logger or GadwatchLogger(project="lightning", name="line"),

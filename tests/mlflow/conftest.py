@@ -4,23 +4,9 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
-from tests.conftest import _execute
-from tests.serving import ServedProcess, serve
+from tests.serving import ServedProcess
 
 import mlflow
-from gadwatch_service.store.embedded import EmbeddedPostgres
-
-
-@pytest.fixture(scope="package")
-def served(
-    embedded: EmbeddedPostgres, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedProcess]:
-    """One service process for the folder; its tests keep to projects of their own."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(embedded.url("postgres"), f"CREATE DATABASE {name} TEMPLATE gadwatch")
-    with serve(tmp_path_factory.mktemp("service"), embedded.url(name)) as process:
-        yield process
-    _execute(embedded.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
