@@ -25,6 +25,12 @@ class DisabledRun(Run):
         self._finished = self._closed = False
         self._last_step = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What does nothing here does nothing elsewhere."""
+        from gadwatch_hooks.rejoin import rejoin
+
+        return rejoin, (self._head.run, self._settings.url, "disabled", None)
+
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Nothing."""
 

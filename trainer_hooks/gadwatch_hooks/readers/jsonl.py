@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 from typing import Any
 
 from gadwatch_hooks.readers.numbers import flatten, json_number
@@ -38,10 +39,21 @@ class Jsonl(LineParser):
         if not line.startswith("{"):
             return []
         try:
-            row = json.loads(line)
+            row = _decode(line)
         except (ValueError, RecursionError):
             return []
         return [entry] if isinstance(row, dict) and (entry := entry_of(row)) else []
+
+
+def _decode(line: str) -> Any:
+    """A JSON value; four times as fast where ``msgspec`` is loaded already."""
+    msgspec = sys.modules.get("msgspec.json")
+    if msgspec is not None:
+        try:
+            return msgspec.decode(line)
+        except ValueError:
+            pass  # bare NaN, perhaps: the standard library reads it
+    return json.loads(line)
 
 
 def entry_of(row: dict[str, Any]) -> Entry | None:

@@ -58,12 +58,15 @@ def flatten(
     An object with ``mean`` and ``num`` or ``std`` is one measured value: its mean.
     """
     for name, value in values.items():
+        if type(value) is float:  # nearly all of them
+            into[prefix + name] = value
+            continue
         if isinstance(value, dict):
             if "mean" in value and ("num" in value or "std" in value):
                 value = value["mean"]  # noqa: PLW2901  # the value that the object stands for
             elif depth < 8:
                 flatten(value, into, f"{prefix}{name}/", depth + 1)
                 continue
-        number = value if type(value) is float else json_number(value)
+        number = json_number(value)
         if number is not None:
             into[prefix + name] = number

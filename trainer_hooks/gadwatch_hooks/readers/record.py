@@ -56,10 +56,11 @@ class Segments:
         ):
             self.segment += 1
             self.seen = {}
-        if step != self.last_step:
-            self.seen = {}
+        if step == self.last_step:
+            self.seen.update(entry.metrics)
+        else:
+            self.seen = dict(entry.metrics)
         self.last_step = step
-        self.seen.update(entry.metrics)
         return self.segment, step
 
     def state(self) -> dict[str, Any]:

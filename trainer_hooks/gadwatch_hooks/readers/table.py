@@ -35,7 +35,7 @@ class Csv(LineParser):
             self._roles()
             return []
         cells = self._cells(line)
-        if [cell.strip() for cell in cells] == self._header:
+        if cells and cells[-1].strip() == self._header[-1]:  # the header again
             return []
         row = dict(zip(self._header, cells, strict=False))
         metrics = self._long(row) if self._metric and self._value else self._wide(row)
@@ -75,11 +75,13 @@ class Csv(LineParser):
     def _wide(self, row: dict[str, str]) -> dict[str, float]:
         metrics: dict[str, float] = {}
         for name, cell in row.items():
-            if not cell or not name or name in (self._step, self._time):
-                continue
-            number = parse_number(cell)
-            if number is not None:
-                metrics[name] = number
+            try:
+                metrics[name] = float(cell)
+            except ValueError:
+                if cell and (number := parse_number(cell)) is not None:
+                    metrics[name] = number
+        for column in (self._step, self._time, ""):
+            metrics.pop(column or "", None)
         return metrics
 
     def _cells(self, line: str) -> list[str]:

@@ -35,7 +35,9 @@ class VerlConsole(LineParser):
             return []
         if "\x1b" in line:
             line = _ANSI.sub("", line)
-        line = _REPEATED.sub("", _PREFIX.sub("", line))
+        line = _PREFIX.sub("", line)
+        if "[repeated" in line:
+            line = _REPEATED.sub("", line)
         if found := _STEP.search(line):
             self._validation = None
             metrics = _pairs(line[found.end() :])
@@ -68,13 +70,11 @@ def _pairs(text: str) -> dict[str, float]:
     """``name:value`` pairs; names hold slashes, ``@1``, ``(1e-4)`` and colons."""
     metrics: dict[str, float] = {}
     for pair in text.split(" - "):
-        name, colon, shown = pair.rpartition(":")
-        if not colon:
-            continue
+        name, _, shown = pair.rpartition(":")
         try:
-            metrics[name.strip()] = float(shown)
+            number: float | None = float(shown)
         except ValueError:
             number = parse_number(shown)
-            if number is not None and (name := name.strip()) and " " not in name:
-                metrics[name] = number
+        if number is not None and name and " " not in name:
+            metrics[name] = number
     return metrics
