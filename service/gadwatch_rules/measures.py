@@ -102,7 +102,7 @@ def lower_bound(values: list[float], mean: float, pairs: float) -> float:
     dispersion = 1.0
     if count > 1 and binomial > 0:
         variance = (sum(map(mul, values, values)) - count * p * p) / (count - 1)
-        dispersion = max(1.0, variance / binomial)
+        dispersion = min(max(1.0, variance / binomial), count * pairs)
     n = count * pairs / dispersion
     z2 = Z95 * Z95 / n
     return (p + z2 / 2 - Z95 * sqrt((p * (1 - p) + z2 / 4) / n)) / (1 + z2)

@@ -5,7 +5,7 @@ all flat series. Means of ten blocks are nearly independent (domain facts: 4 % t
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import isfinite, sqrt
 from typing import NamedTuple
 
 BLOCKS = 10
@@ -37,12 +37,20 @@ def trend(values: Sequence[float], blocks: int = BLOCKS) -> Trend:
     spread = blocks * (blocks * blocks - 1) / 12
     level = sum(means) / blocks
     slope = sum((at - centre) * mean for at, mean in enumerate(means)) / spread
-    residual = sum((mean - level - slope * (at - centre)) ** 2 for at, mean in enumerate(means)) / (
-        blocks - 2
-    )
+    residual = sum(
+        square(mean - level - slope * (at - centre)) for at, mean in enumerate(means)
+    ) / (blocks - 2)
+    if not isfinite(residual):
+        # Values near the largest double: nothing can be said of their slope.
+        return Trend(0.0, 0.0, level)
     error = sqrt(residual / spread)
     change = slope * (blocks - 1)
     if error <= 1e-12 * (abs(level) + 1e-300):
         # A line without noise: its slope is certain, unless it is level.
         error = max(abs(level) * 1e-9, 1e-300)
     return Trend(change, slope / error, level)
+
+
+def square(x: float) -> float:
+    """The square, infinite where ``**`` would raise."""
+    return x * x

@@ -115,3 +115,11 @@ def step_spread(values: list[float]) -> float:
         return 0.0
     steps = list(map(sub, values[1:], values))
     return sqrt(sum([step * step for step in steps]) / (2 * len(steps)))
+
+
+def usual_spread(values: list[float]) -> float:
+    """As :func:`step_spread`, but blind to single spikes and jumps too: by the median."""
+    if len(values) < 2:
+        return 0.0
+    # 1.4826 makes a median of absolute values a standard deviation, for Gaussian noise.
+    return 1.4826 * median(map(abs, map(sub, values[1:], values))) / sqrt(2)

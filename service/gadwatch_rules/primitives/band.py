@@ -5,7 +5,7 @@ from typing import ClassVar
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
 from gadwatch_rules.trend import trend
-from gadwatch_rules.window import Window, median, step_spread
+from gadwatch_rules.window import Window, median, usual_spread
 
 RISING_T = 2.5
 """A rise of block means counts while its slope is this many standard errors above 0."""
@@ -23,8 +23,8 @@ class Band(Rule):
        a median (``noise`` standard errors).
     3. Short of that the mean of the newest 32 values is asked in the same way: it sees a
        small shift that a median of eight cannot tell from noise.
-    4. A firing rule recovers at the bound itself, without a margin, so that a level near
-       the bound cannot flap.
+    4. A firing rule recovers when the median, or short of a clear excess the mean, is back
+       inside the bound itself, without a margin, so that a level near it cannot flap.
 
     With the option ``learning`` the low side is pending during the grace of the warm-up and,
     up to half the warm-up, while the metric still rises; the high side is silent for
@@ -100,22 +100,21 @@ class Band(Rule):
 
     def _outside(self, view: View, window: Window, value: float, firing: bool) -> Result:
         recent = window.values[-LONG:]
-        spread = step_spread(recent)
+        spread = usual_spread(recent)
         mean = sum(recent) / len(recent)
         if self.absolute:
             mean = abs(mean)
+        # A median is 1.25 times as noisy as a mean.
+        noise = self.thresholds["noise"] * spread
+        slack = 1.25 * noise / sqrt(min(self.smooth, len(recent)))
+        clear = self._beyond(value, slack)
         if firing:
-            if len(recent) == LONG and self.low <= mean <= self.high:
+            if not clear and self.low <= mean <= self.high:
                 return OK
-            slack = 0.0
-        else:
-            # A median is 1.25 times as noisy as a mean.
-            noise = self.thresholds["noise"] * spread
-            slack = 1.25 * noise / sqrt(min(self.smooth, len(recent)))
+        elif not clear:
+            value, slack = mean, noise / sqrt(len(recent))
             if not self._beyond(value, slack):
-                value, slack = mean, noise / sqrt(len(recent))
-                if not self._beyond(value, slack):
-                    return OK
+                return OK
         return self._result(view, window, value, slack)
 
     def _beyond(self, value: float, slack: float) -> bool:
