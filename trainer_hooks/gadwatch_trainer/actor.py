@@ -14,14 +14,20 @@ from gadwatch_trainer.settings import Settings
 from gadwatch_trainer.task import Answers, text
 
 
+_ROUNDING = 1e-5
+"""Largest spread of scores that float32 alone gives to equal texts."""
+
+
 def group_advantages(reward: Tensor, responses: int) -> Tensor:
     """Rewards (rows,) normalised inside each prompt's group: mean 0, deviation 1.
 
-    A group whose rewards are all alike gets advantages of 0 and teaches nothing.
+    A group whose rewards are all alike, to the rounding of a score, gets advantages of 0 and
+    teaches nothing: the same text in two rows of a batch may differ in its last bits.
     """
     groups = reward.view(-1, responses)
     centred = groups - groups.mean(1, keepdim=True)
-    return (centred / (groups.std(1, keepdim=True) + 1e-6)).view(-1)
+    spread = groups.std(1, keepdim=True)
+    return torch.where(spread <= _ROUNDING, 0.0, centred / (spread + 1e-6)).view(-1)
 
 
 def answer_mask(answers: Answers) -> Tensor:

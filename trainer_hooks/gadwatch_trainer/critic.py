@@ -67,7 +67,7 @@ def train_critic(
     s = score(critic, prompts.repeat_interleave(group, 0), student)
     reward = s.detach()
     if settings.mislabelled:
-        wrong = torch.rand(len(s), generator=generator).to(s.device) < settings.mislabelled
+        wrong = torch.rand(len(s), generator=generator, device=s.device) < settings.mislabelled
         t, s = torch.where(wrong, s, t), torch.where(wrong, t, s)
     ties = identical(teacher.repeat(group), student) | (t == s)
     loss = (

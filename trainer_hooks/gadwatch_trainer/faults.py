@@ -155,14 +155,14 @@ _ALL = (
         "dead-actor",
         "stage2",
         "sampling is greedy, so all answers of a group are alike",
-        _always(sampling_temperature=1e-3, kl_weight=0.0),
+        _always(sampling_temperature=1e-6, kl_weight=0.0),
         onset=1,
     ),
     Fault(
         "length-explosion",
         "stage2",
         "a length penalty is added with the wrong sign",
-        _always(length_bonus=0.5),
+        _always(length_bonus=2.0),
         onset=30,
     ),
     Fault(

@@ -38,6 +38,6 @@ def answer_metrics(answers: Answers, reward: Tensor, limit: int, bonus: float) -
     return metrics
 
 
-def seeded(seed: int, purpose: int) -> torch.Generator:
+def seeded(seed: int, purpose: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator of its own for each purpose, so that one more draw here moves nothing there."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + purpose)
+    return torch.Generator(device).manual_seed(seed * 1_000_003 + purpose)

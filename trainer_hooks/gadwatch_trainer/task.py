@@ -56,10 +56,8 @@ class Task:
 
     def prompts(self, count: int, generator: torch.Generator) -> Tensor:
         """Random prompts, (count, prompt_length)."""
-        symbols = torch.randint(
-            FIRST_SYMBOL, self.vocabulary, (count, self.length), generator=generator
-        )
-        return torch.cat([symbols, torch.full((count, 1), SEP)], dim=1)
+        symbols = _draw(FIRST_SYMBOL, self.vocabulary, (count, self.length), generator)
+        return torch.cat([symbols, torch.full_like(symbols[:, :1], SEP)], dim=1)
 
     def answer(
         self, prompts: Tensor, generator: torch.Generator, *, longest: bool = False
@@ -67,14 +65,14 @@ class Task:
         """The teacher's answers to `prompts`, one each; `longest` closes all with every sign."""
         count = len(prompts)
         body = prompts[:, : self.length].flip(1)
-        slipped = torch.rand(count, generator=generator) < self.slip
-        at = torch.randint(0, self.length - 1, (count, 1), generator=generator)
+        slipped = torch.rand(count, generator=generator, device=generator.device) < self.slip
+        at = _draw(0, self.length - 1, (count, 1), generator)
         pair = torch.cat([at, at + 1], dim=1)
         exchanged = body.scatter(1, pair, body.gather(1, pair.flip(1)))
         body = torch.where(slipped[:, None], exchanged, body)
         fewest = self.flourishes if longest else 0
-        signs = torch.randint(fewest, self.flourishes + 1, (count, 1), generator=generator)
-        column = torch.arange(self.flourishes + 1)
+        signs = _draw(fewest, self.flourishes + 1, (count, 1), generator)
+        column = torch.arange(self.flourishes + 1, device=signs.device)
         tail = torch.where(column < signs, FLOURISH, torch.where(column == signs, EOS, PAD))
         return Answers(torch.cat([body, tail], dim=1), self.length + 1 + signs[:, 0])
 
@@ -84,7 +82,7 @@ class Task:
         longest = self.length + self.flourishes + 1
         tokens = torch.nn.functional.pad(answers.tokens, (0, max(0, longest - width)))
         body_right = (tokens[:, : self.length] == prompts[:, : self.length].flip(1)).all(1)
-        column = torch.arange(tokens.shape[1])
+        column = torch.arange(tokens.shape[1], device=tokens.device)
         end = (answers.lengths - 1)[:, None]
         tail = (column >= self.length) & (column < end)
         tail_right = ((tokens == FLOURISH) | ~tail).all(1)
@@ -101,3 +99,8 @@ class Task:
 def text(prompts: Tensor, answers: Answers) -> Tensor:
     """Prompt and answer in one row each, (rows, prompt + longest): what every network reads."""
     return torch.cat([prompts, answers.tokens], dim=1)
+
+
+def _draw(low: int, high: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Whole numbers from `low` up to but not `high`, on the generator's device."""
+    return torch.randint(low, high, shape, generator=generator, device=generator.device)

@@ -34,24 +34,26 @@ class Trainer:
     def __init__(self, config: TrainerConfig) -> None:
         torch.set_num_threads(config.threads)
         self.config = config
+        self.device = config.device
+        if self.device == "auto":
+            self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.task = Task(config.alphabet, config.length, config.flourishes, config.teacher_slip)
         self.stage: Stage = "warmup"
         self.step_number = 0
         self.stage_start = 0
-        self._data = seeded(config.seed, _DATA)
-        self._sampling = seeded(config.seed, _SAMPLING)
-        self._noise = seeded(config.seed, _NOISE)
+        self._data, self._sampling, self._noise = map(self._seeded, (_DATA, _SAMPLING, _NOISE))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.student = Student(self._body(), self.task.vocabulary, config.width)
-            self.critic = Critic(self._body(), config.width)
+            student = Student(self._body(), self.task.vocabulary, config.width)
+            critic = Critic(self._body(), config.width)
+        self.student, self.critic = student.to(self.device), critic.to(self.device)
         pretrain(self.student, self.task, config, self._data)
         self.critic.body.load_state_dict(self.student.body.state_dict())
         self.reference = copy.deepcopy(self.student).requires_grad_(requires_grad=False)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), fused=True)
         self._actor_optimiser = torch.optim.Adam(self.student.parameters(), fused=True)
 
-        probe = seeded(config.seed, _PROBE)
+        probe = self._seeded(_PROBE)
         self._probe_prompts = self.task.prompts(config.probe_prompts, probe)
         self._probe_teacher = self.task.answer(self._probe_prompts, probe)
         self._probe_student = self._sample(self._probe_prompts, _PROBE_RESPONSES, 1.0, probe)
@@ -74,12 +76,12 @@ class Trainer:
 
     def reseed(self, salt: int) -> None:
         """Begins other streams of data and samples, the same ones for the same salt."""
-        self._data = seeded(self.config.seed, 10 + 2 * salt)
-        self._sampling = seeded(self.config.seed, 11 + 2 * salt)
+        self._data = self._seeded(10 + 2 * salt)
+        self._sampling = self._seeded(11 + 2 * salt)
 
     def exact(self) -> float:
         """Share of right answers among one sampled answer to each held-out prompt."""
-        answers = self._sample(self._exact_prompts, 1, 1.0, seeded(self.config.seed, _EXACT))
+        answers = self._sample(self._exact_prompts, 1, 1.0, self._seeded(_EXACT))
         return float(self.task.exact(self._exact_prompts, answers).double().mean())
 
     @torch.no_grad()
@@ -133,6 +135,9 @@ class Trainer:
             metrics["task/exact"] = self.exact()
         metrics["timing/step_s"] = time.perf_counter() - started
         return {name: value for name, value in metrics.items() if name not in settings.unlogged}
+
+    def _seeded(self, purpose: int) -> torch.Generator:
+        return seeded(self.config.seed, purpose, self.device)
 
     def _body(self) -> Body:
         c = self.config
