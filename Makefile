@@ -25,6 +25,9 @@ lint: $(VENV)/.dev-installed ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: $(VENV)/.dev-installed ## write the documents that are made from the code
+	@$(BIN)/gadwatch rules reference > docs/rules.md
+
 constraints: $(VENV)/.dev-installed ## write the installed versions into constraints.txt
 	@( echo "# Versions that the tests ran with. Regenerate: make constraints"; \
 	  $(PIP) freeze --exclude-editable | sed 's/+cpu//' ) > constraints.txt
@@ -48,4 +51,4 @@ $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.run-installed
 
-.PHONY: help demo serve test lint constraints clean
+.PHONY: help demo serve test lint docs constraints clean

@@ -9,6 +9,7 @@ from rich.table import Table
 from gadwatch_cli.console import err, out
 from gadwatch_cli.errors import Exit, Failure
 from gadwatch_rules import Pack, PackError, load_pack, shipped_packs
+from gadwatch_rules.texts import LANGUAGES, catalogue
 
 app = typer.Typer(no_args_is_help=True, help="Rule packs: list, show, validate, test.")
 
@@ -21,7 +22,9 @@ def list_() -> None:
         out.print(f"[bold]{pack.label}[/bold]  {pack.description}")
         table = Table.grid(padding=(0, 2))
         for entry in pack.entries:
-            table.add_row("", entry.id, entry.kind, ", ".join(entry.metrics))
+            every = len(entry.metrics) > 8
+            metrics = "every watched metric" if every else ", ".join(entry.metrics)
+            table.add_row("", entry.id, entry.kind, metrics)
         out.print(table)
 
 
@@ -53,6 +56,18 @@ def validate(
 
 
 @app.command()
+def reference(
+    lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
+) -> None:
+    """Every rule, clause and diagnosis with thresholds, source and advice, as Markdown."""
+    from gadwatch_rules.reference import reference as markdown
+
+    if lang not in LANGUAGES:
+        raise Failure(f"--lang is {lang!r}; it must be en or zh")
+    typer.echo(markdown(lang), nl=False)
+
+
+@app.command()
 def test(
     path: Annotated[Path, typer.Argument(help="Test cases for rules, as TOML.")],
 ) -> None:
@@ -81,14 +96,15 @@ def _load(source: str) -> Pack:
 
 
 def _show_rule(pack: Pack, rule: str) -> None:
-    entry = pack.entry(rule)
-    out.print(f"[bold]{entry.id}[/bold]  {entry.title}  [dim]{pack.label}[/dim]")
+    entry, words = pack.entry(rule), catalogue("en")["rules"][rule]
+    out.print(f"[bold]{rule}[/bold]  {words['title']}  [dim]{pack.label}[/dim]")
+    out.print(f"  {words['why']}", markup=False)
     table = Table.grid(padding=(0, 2))
     table.add_row("  kind", entry.kind)
     table.add_row("  metrics", ", ".join(entry.metrics))
     for threshold, value in entry.thresholds.items():
         table.add_row(f"  {threshold}", f"{value:g}")
     table.add_row("  source", entry.source)
-    for line in entry.advice:
+    for line in words["advice"]:
         table.add_row("  try", line)
     out.print(table)
