@@ -81,6 +81,10 @@ def test_a_healthy_warm_up_becomes_ready_in_the_hook(begin: Begin, reader: Clien
     assert [r.id for r in reader.runs(project="gad-7b")] == ["warmup-7"]
     assert "critic/d_acc" in reader.metrics("warmup-7")
     assert known.raw["losses"] == {}
+    history = reader.history("warmup-7", "critic/d_acc")
+    assert list(history.index) == list(range(1, 122))
+    assert history["critic/d_acc"][7] == healthy(7)["critic/d_acc"]
+    assert len(reader.figure("warmup-7", "critic/d_acc").data[0].x) == 121
 
 
 def test_a_nan_is_found(begin: Begin, reader: Client) -> None:
@@ -91,6 +95,7 @@ def test_a_nan_is_found(begin: Begin, reader: Client) -> None:
         assert run.flush(10)
         assert run.health == "critical"
     assert reader.assessment("sick").health == "critical"
+    assert math.isnan(reader.history("sick")["critic/ranking_loss"][2])
     assert any(
         finding.rule == "finite" and finding.metric == "critic/ranking_loss"
         for finding in reader.findings("sick")

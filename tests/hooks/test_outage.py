@@ -97,8 +97,8 @@ def test_one_bad_step_does_not_take_the_others_with_it(begin: Begin, service: Fa
     run = begin(id="r")
     for step in range(300):
         run.log({"a": 1}, step=step)
-    assert run.flush(10)
-    run.finish()
+    assert run.flush(20)
+    run.finish(timeout=10)
     assert service.steps() == [step for step in range(300) if step != 137]
     assert run.losses == {"rejected": 1}
     assert service.bodies("/steps")[-1]["losses"] == {"rejected": 1}

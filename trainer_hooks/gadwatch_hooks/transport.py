@@ -161,8 +161,10 @@ def _read_all(response: BaseHTTPResponse, deadline: float, largest: int) -> byte
     raw = bytearray()
     while chunk := response.read1(65536):
         raw += chunk
-        if len(raw) > largest or time.monotonic() >= deadline:
-            raise ValueError("the answer does not end")
+        if len(raw) > largest:
+            raise ValueError(f"the answer is longer than {largest} bytes")
+        if time.monotonic() >= deadline:
+            raise TimeoutError("no whole answer in time")
     response.release_conn()
     return bytes(raw)
 
