@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -93,9 +94,9 @@ async def test_two_worker_processes_share_without_doubling(
 
 @pytest.mark.slow
 async def test_a_restart_of_the_database_loses_nothing(
-    tmp_path: Path, adapters: Adapters, receiver: Receiver
+    adapters: Adapters, receiver: Receiver
 ) -> None:
-    with EmbeddedPostgres(tmp_path) as server:
+    with TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
         url = server.url()
         migrate.upgrade(url)
         database = Database(url)

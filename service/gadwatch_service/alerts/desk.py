@@ -85,6 +85,10 @@ class Alerts:
     async def _sweep(self) -> bool:
         return await sweep(self._keeper, self._database, self._now())
 
+    async def deliver_now(self) -> None:
+        """Deliver everything that is due, and wait for it; for processes without workers."""
+        await self._worker.settle()
+
     async def send_test(self, endpoint_id: str) -> TestOutcome:
         """Send a test message now, past every filter, and record it in the log.
 
