@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 from tests.serving import ServedProcess
+from tests.shared_service import served
 
 import mlflow
+
+__all__ = ["served"]
 
 
 @pytest.fixture
