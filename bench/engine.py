@@ -57,9 +57,8 @@ def main() -> None:
     late = parser.parse_args().late
     engine = Engine.for_run("warmup", 253)
     state = engine.new_state()
-    print(
-        f"{'at step':>10} {'us/step':>8} {'one by one':>10} {'state B':>8} {'dump us':>8} {'load us':>8}"
-    )
+    heads = ("at step", "us/step", "one by one", "state B", "dump us", "load us")
+    print(" ".join(f"{head:>10}" for head in heads))
     at = 1
     for target in (100, 1_000, 10_000, 100_000, late):
         if target > late:
@@ -89,10 +88,9 @@ def main() -> None:
         for _ in range(100):
             engine.load(data)
         loaded = time.process_time() - start
-        print(
-            f"{target:>10} {min(blocks) / 500 * 1e6:8.1f} {single / 500 * 1e6:10.1f} {len(data):8d} "
-            f"{dumped / 100 * 1e6:8.1f} {loaded / 100 * 1e6:8.1f}"
-        )
+        seconds = (min(blocks) / 500, single / 500, None, dumped / 100, loaded / 100)
+        cells = [f"{len(data):10d}" if one is None else f"{one * 1e6:10.1f}" for one in seconds]
+        print(f"{target:10d}", *cells)
 
 
 if __name__ == "__main__":

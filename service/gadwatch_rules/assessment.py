@@ -100,7 +100,7 @@ def current_findings(state: RunState, rules: tuple[Any, ...]) -> tuple[Finding, 
                 cell.value,
                 cell.limit,
                 cell.reason,
-                dict(cell.facts),
+                {**cell.facts, **rule.extra_facts},
             )
         )
     weight = {"critical": 0, "warning": 1, "notice": 2, "info": 3}

@@ -96,6 +96,8 @@ def finding_message(
 ) -> str:
     """The sentence of a finding from its stored parts."""
     words = text("rules", rule, lang)
-    title = words["title"] if isinstance(words, dict) else facts.get("title", rule)
-    told = {"title": title, "metric": metric, "value": value, "limit": limit, **facts}
-    return render("reasons", reason, lang, told)
+    own = facts.get("title")
+    title = own or (words["title"] if isinstance(words, dict) else rule)
+    told = {"metric": metric, "value": value, "limit": limit, **facts, "title": title}
+    sentence = render("reasons", reason, lang, told)
+    return f"{own}: {sentence}" if own and reason != "conditions" else sentence

@@ -216,7 +216,7 @@ class _Parser:
         }
         override = self.override(rule, kind.DEFAULTS)
         thresholds = {**kind.DEFAULTS, **given, **override}
-        options = {key: table[key] for key in table if key in kind.OPTIONS}
+        options = {key: table[key] for key in table if key in kind.OPTIONS or key == "title"}
         hold = self.hold(rule, table)
         try:
             rules = tuple(kind(rule, metric, thresholds, hold, options) for metric in metrics)

@@ -48,7 +48,7 @@ def snapshot(metrics: Mapping[str, float], stage: str = "warmup", lang: str = "e
                 result.value,
                 result.limit,
                 result.reason,
-                dict(result.facts),
+                {**result.facts, **rule.extra_facts},
             )
         )
     health = health_of(tuple(findings), judged=True)

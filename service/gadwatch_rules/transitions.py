@@ -102,7 +102,7 @@ def _change(
         value=cell.value,
         limit=cell.limit,
         reason=cell.reason,
-        facts=dict(cell.facts),
+        facts={**cell.facts, **rule.extra_facts},
         inhibited_by=hidden,
         step=step,
         fired=cell.state is State.FIRING,

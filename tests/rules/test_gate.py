@@ -1,32 +1,31 @@
 import random
 from math import sqrt
+from typing import Any
 
 import pytest
 
-from gadwatch_rules import Engine, Step
+from gadwatch_rules import Assessment, Changes, Engine, Step
 from gadwatch_rules.gate import INSUFFICIENT, NOT_READY, READY, Latch, step_latch
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.measures import CLAUSES, FAIL, NOT_KNOWN, PASS, SAFETY, Measured, lower_bound
+from gadwatch_rules.results import Status
 from tests.rules.runs import changed, healthy
 
 SETTINGS = GateSettings()
 
 
-def clauses(**changes):
-    made = []
-    for clause in CLAUSES:
-        made.append(changes.get(clause.__name__, Measured(PASS, 1.0)))
-    return made
+def clauses(**changes: Measured) -> list[Measured]:
+    return [changes.get(clause.__name__, Measured(PASS, 1.0)) for clause in CLAUSES]
 
 
-def fold(steps, **kwargs):
+def fold(steps: list[Step], **kwargs: Any) -> tuple[Assessment, Changes]:
     engine = Engine.for_run("warmup", 253, **kwargs)
     state = engine.new_state()
     changes = engine.advance(state, steps)
     return engine.assess(state, "r"), changes
 
 
-def test_wilson_bound_matches_the_formula_without_over_dispersion():
+def test_wilson_bound_matches_the_formula_without_over_dispersion() -> None:
     p, n, z = 0.9, 4 * 250, 1.959964
     values = [0.9] * 4
     expected = (p + z * z / (2 * n) - z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (
@@ -35,13 +34,13 @@ def test_wilson_bound_matches_the_formula_without_over_dispersion():
     assert lower_bound(values, 0.9, 250) == pytest.approx(expected)
 
 
-def test_over_dispersion_widens_the_bound():
+def test_over_dispersion_widens_the_bound() -> None:
     calm = lower_bound([0.80] * 50, 0.80, 256)
     wild = lower_bound([0.60, 1.0] * 25, 0.80, 256)
     assert wild < calm - 0.03
 
 
-def test_fewer_pairs_widen_the_bound():
+def test_fewer_pairs_widen_the_bound() -> None:
     steps = healthy(1, 60)
     few = changed(steps, 1, critic__pairs=4.0)
     bound = {}
@@ -51,11 +50,11 @@ def test_fewer_pairs_widen_the_bound():
     assert bound["few"] < bound["many"]
 
 
-def test_a_perfect_critic_has_a_bound():
+def test_a_perfect_critic_has_a_bound() -> None:
     assert 0.99 < lower_bound([1.0] * 50, 1.0, 256) < 1.0
 
 
-def test_any_failing_clause_makes_not_ready_and_any_unknown_insufficient():
+def test_any_failing_clause_makes_not_ready_and_any_unknown_insufficient() -> None:
     start = Latch()
     assert step_latch(start, clauses(), SETTINGS, 50).verdict == READY
     unknown = clauses(data_fresh=Measured(NOT_KNOWN))
@@ -66,20 +65,20 @@ def test_any_failing_clause_makes_not_ready_and_any_unknown_insufficient():
 
 @pytest.mark.parametrize("name", [clause.__name__ for clause in SAFETY])
 @pytest.mark.parametrize("status", [FAIL, NOT_KNOWN])
-def test_a_ready_verdict_falls_at_once_with_any_safety_clause(name, status):
+def test_a_ready_verdict_falls_at_once_with_any_safety_clause(name: str, status: Status) -> None:
     ready = Latch(READY, 50, 50)
     fallen = step_latch(ready, clauses(**{name: Measured(status)}), SETTINGS, 80)
     assert (fallen.verdict != READY, fallen.since_step, fallen.first_ready_step) == (True, 80, 50)
 
 
-def test_a_target_within_its_widened_margin_never_ends_ready():
+def test_a_target_within_its_widened_margin_never_ends_ready() -> None:
     latch = Latch(READY, 50, 50)
     for step in range(51, 200):
         latch = step_latch(latch, clauses(d_acc_band=Measured(FAIL, 0.965)), SETTINGS, step)
     assert (latch.verdict, latch.breaches) == (READY, 0)
 
 
-def test_a_target_beyond_its_widened_margin_ends_ready_after_ten_steps():
+def test_a_target_beyond_its_widened_margin_ends_ready_after_ten_steps() -> None:
     latch = Latch(READY, 50, 50)
     beyond = clauses(d_acc_band=Measured(FAIL, 0.99, beyond=True))
     verdicts = []
@@ -90,13 +89,13 @@ def test_a_target_beyond_its_widened_margin_ends_ready_after_ten_steps():
     assert (latch.since_step, latch.first_ready_step) == (60, 50)
 
 
-def test_a_good_step_forgives_the_breaches_before_it():
+def test_a_good_step_forgives_the_breaches_before_it() -> None:
     latch = Latch(READY, 50, 50, breaches=9)
     latch = step_latch(latch, clauses(), SETTINGS, 60)
     assert latch.breaches == 0
 
 
-def test_the_verdict_is_insufficient_until_min_steps_then_ready():
+def test_the_verdict_is_insufficient_until_min_steps_then_ready() -> None:
     found, changes = fold(healthy(3, 49))
     assert found.verdict == "insufficient_data"
     assert {c.status for c in found.clauses} == {"pass", "unknown"}
@@ -105,7 +104,7 @@ def test_the_verdict_is_insufficient_until_min_steps_then_ready():
     assert (found.verdict, found.since_step, found.first_ready_step) == ("ready", 50, 50)
 
 
-def test_a_verdict_record_carries_its_clauses_and_pack():
+def test_a_verdict_record_carries_its_clauses_and_pack() -> None:
     _, changes = fold(healthy(3, 60))
     (record,) = changes.verdicts
     assert (record.step, record.verdict, record.pack) == (50, "ready", "gad-warmup@1")
@@ -113,7 +112,7 @@ def test_a_verdict_record_carries_its_clauses_and_pack():
     assert {one["status"] for one in record.clauses} == {"pass"}
 
 
-def test_a_nan_ends_ready_and_ready_returns_when_it_has_left_the_window():
+def test_a_nan_ends_ready_and_ready_returns_when_it_has_left_the_window() -> None:
     steps = changed(
         healthy(5, 150), 80, critic__score_diff=lambda at, old: float("nan") if at == 80 else old
     )
@@ -126,7 +125,7 @@ def test_a_nan_ends_ready_and_ready_returns_when_it_has_left_the_window():
     assert (found.first_ready_step, found.since_step) == (50, 130)
 
 
-def test_one_gradient_spike_above_ten_blocks_readiness_for_the_window():
+def test_one_gradient_spike_above_ten_blocks_readiness_for_the_window() -> None:
     steps = changed(
         healthy(5, 130), 60, critic__grad_norm=lambda at, old: 39.18 if at == 60 else old
     )
@@ -137,24 +136,22 @@ def test_one_gradient_spike_above_ten_blocks_readiness_for_the_window():
     ]
 
 
-def test_a_reward_outside_its_range_blocks_and_its_sign_does_not():
+def test_a_reward_outside_its_range_blocks_and_its_sign_does_not() -> None:
     found, _ = fold(changed(healthy(5, 60), 55, reward__discriminator_mean=-11.0))
     assert "reward_range" in [c.id for c in found.clauses if c.status == "fail"]
     found, _ = fold(
-        changed(
-            healthy(5, 60), 1, reward__discriminator_mean=0.4, critic__rewards__mean=0.4
-        )
+        changed(healthy(5, 60), 1, reward__discriminator_mean=0.4, critic__rewards__mean=0.4)
     )
     assert found.verdict == "ready"
 
 
-def test_rewards_that_disagree_are_a_target():
+def test_rewards_that_disagree_are_a_target() -> None:
     found, _ = fold(changed(healthy(5, 60), 1, critic__rewards__mean=-1.0))
     assert [c.id for c in found.clauses if c.status == "fail"] == ["rewards_agree"]
     assert found.verdict == "not_ready"
 
 
-def test_a_format_reward_explains_the_difference():
+def test_a_format_reward_explains_the_difference() -> None:
     steps = [
         Step(
             one.step,
@@ -170,7 +167,7 @@ def test_a_format_reward_explains_the_difference():
     assert found.verdict == "ready"
 
 
-def test_swinging_losses_are_not_steady():
+def test_swinging_losses_are_not_steady() -> None:
     noise = random.Random(1)
     fast = changed(
         healthy(5, 80), 1, critic__ranking_loss=lambda at, _: 0.5 + (0.4 if at % 2 else -0.4)
@@ -185,12 +182,12 @@ def test_swinging_losses_are_not_steady():
         assert "ranking_loss_steady" in [c.id for c in found.clauses if c.status == "fail"]
 
 
-def test_a_falling_loss_is_steady():
+def test_a_falling_loss_is_steady() -> None:
     found, _ = fold(changed(healthy(5, 80), 1, critic__ranking_loss=lambda at, _: 0.693 * 0.97**at))
     assert found.verdict == "ready"
 
 
-def test_gate_thresholds_can_be_overridden():
+def test_gate_thresholds_can_be_overridden() -> None:
     found, _ = fold(healthy(5, 60), overrides={"gate": {"score_diff_low": 2.5}})
     assert found.verdict == "not_ready"
     assert found.pack == "gad-warmup@1+"

@@ -4,22 +4,22 @@ import random
 
 import pytest
 
-from gadwatch_rules import Engine, Step, snapshot
+from gadwatch_rules import Assessment, Engine, Step, snapshot
 from tests.rules.runs import REFERENCE, around_reference, healthy, public_logs, verl_console
 
 
-def rules(assessment):
+def rules(assessment: Assessment) -> set[tuple[str, str]]:
     return {(one.rule, one.severity) for one in assessment.findings if one.state == "firing"}
 
 
-def test_the_reference_step_as_a_snapshot_is_healthy_and_ready():
+def test_the_reference_step_as_a_snapshot_is_healthy_and_ready() -> None:
     found = snapshot(REFERENCE)
     assert (found.health, found.verdict, found.basis) == ("ok", "ready", "snapshot")
     assert rules(found) == {("score_identity", "notice")}
     assert [one.id for one in found.diagnoses] == ["negative_reward_is_normal"]
 
 
-def test_a_snapshot_says_what_it_does_not_assess():
+def test_a_snapshot_says_what_it_does_not_assess() -> None:
     clauses = {clause.id: clause for clause in snapshot(REFERENCE).clauses}
     for name in ("ranking_loss_steady", "rewards_agree", "min_steps", "data_fresh"):
         assert clauses[name].status == "unknown"
@@ -27,7 +27,7 @@ def test_a_snapshot_says_what_it_does_not_assess():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_run_that_ends_at_the_reference_step_is_ready(seed):
+def test_a_run_that_ends_at_the_reference_step_is_ready(seed: int) -> None:
     engine = Engine.for_run("warmup", 253)
     state = engine.new_state()
     noise = random.Random(seed)
@@ -45,7 +45,7 @@ def test_a_run_that_ends_at_the_reference_step_is_ready(seed):
     assert all("reward" not in one.rule for one in found.findings)
 
 
-def test_an_overconfident_critic_is_warned_about_and_not_ready():
+def test_an_overconfident_critic_is_warned_about_and_not_ready() -> None:
     found = snapshot(
         {
             "critic/d_acc": 0.9355,
@@ -61,7 +61,7 @@ def test_an_overconfident_critic_is_warned_about_and_not_ready():
     assert "critic_overconfident" in [one.id for one in found.diagnoses]
 
 
-def test_a_collapsed_critic_is_critical():
+def test_a_collapsed_critic_is_critical() -> None:
     found = snapshot(
         {
             "critic/d_loss": 2.26e-5,
@@ -75,7 +75,7 @@ def test_a_collapsed_critic_is_critical():
     assert found.diagnoses[0].id == "critic_collapse"
 
 
-def memorising_run():
+def memorising_run() -> list[Step]:
     """310 steps: 0.70 to 0.72, then 0.78 to 0.80, then 0.72 to 0.80; 0.4575 on fresh answers."""
     noise = random.Random(4)
     steps = []
@@ -87,14 +87,14 @@ def memorising_run():
     return steps
 
 
-def test_a_memorising_critic_has_a_fine_level():
+def test_a_memorising_critic_has_a_fine_level() -> None:
     engine = Engine.for_run("warmup", 310)
     state = engine.new_state()
     engine.advance(state, memorising_run())
     assert engine.assess(state, "plain").verdict == "ready"
 
 
-def test_a_memorising_critic_is_not_ready_where_fresh_accuracy_is_logged():
+def test_a_memorising_critic_is_not_ready_where_fresh_accuracy_is_logged() -> None:
     engine = Engine.for_run("warmup", 310)
     state = engine.new_state()
     steps = memorising_run()
@@ -106,7 +106,7 @@ def test_a_memorising_critic_is_not_ready_where_fresh_accuracy_is_logged():
     assert "shortcut_learning" in [one.id for one in found.diagnoses]
 
 
-def test_the_public_length_explosion_is_found_in_time_and_nothing_critical_before():
+def test_the_public_length_explosion_is_found_in_time_and_nothing_critical_before() -> None:
     data = public_logs()
     log = data / "verldata__qwen2-7b_gpg_math.log" if data else None
     if log is None or not log.is_file():
@@ -131,7 +131,7 @@ def test_the_public_length_explosion_is_found_in_time_and_nothing_critical_befor
 @pytest.mark.parametrize(
     ("seed", "count"), [*((seed, 253) for seed in range(12)), (90, 1000), (91, 1000)]
 )
-def test_healthy_noise_raises_no_alarm_and_flips_no_verdict(seed, count):
+def test_healthy_noise_raises_no_alarm_and_flips_no_verdict(seed: int, count: int) -> None:
     engine = Engine.for_run("warmup", count)
     changes = engine.advance(engine.new_state(), healthy(seed, count))
     loud = [one for one in changes.findings if one.fired and one.severity != "notice"]

@@ -1,3 +1,7 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from gadwatch_rules import Engine, PackError, load_pack, shipped_packs
@@ -9,14 +13,14 @@ HEAD = 'name = "mine"\nversion = 1\nstage = "warmup"\n'
 BAND = HEAD + '[rules.a]\nkind = "band"\nmetric = "critic/d_acc"\nok_low = 0.5\n'
 
 
-def problem(source):
+def problem(source: str) -> PackError:
     with pytest.raises(PackError) as caught:
         parse_pack(source, "mine.toml")
     return caught.value
 
 
 @pytest.mark.parametrize("name", shipped_packs())
-def test_shipped_packs_document_every_rule(name):
+def test_shipped_packs_document_every_rule(name: str) -> None:
     pack = load_pack(name)
     assert pack.label == f"{name}@1"
     for entry in pack.entries:
@@ -28,12 +32,12 @@ def test_shipped_packs_document_every_rule(name):
             assert words["advice"]
 
 
-def test_every_kind_of_rule_is_used_by_a_shipped_pack():
+def test_every_kind_of_rule_is_used_by_a_shipped_pack() -> None:
     used = {entry.kind for name in shipped_packs() for entry in load_pack(name).entries}
     assert used == set(KINDS)
 
 
-def test_a_pack_may_use_aliases():
+def test_a_pack_may_use_aliases() -> None:
     pack = parse_pack(BAND.replace("critic/d_acc", "d_acc"), "mine.toml")
     assert pack.rules[0].metric == "critic/d_acc"
 
@@ -72,14 +76,16 @@ def test_a_pack_may_use_aliases():
         ),
     ],
 )
-def test_a_broken_pack_names_file_line_and_rule(source, line, rule, words):
+def test_a_broken_pack_names_file_line_and_rule(
+    source: str, line: int, rule: str, words: str
+) -> None:
     error = problem(source)
     assert (error.file, error.line, error.rule) == ("mine.toml", line, rule)
     assert words in str(error)
     assert str(error).startswith(f"mine.toml:{line}: ")
 
 
-def test_a_pack_that_is_not_there_names_the_shipped_ones(tmp_path):
+def test_a_pack_that_is_not_there_names_the_shipped_ones(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="gad-warmup, gad-stage2, rl-generic"):
         load_pack(tmp_path / "none.toml")
 
@@ -95,12 +101,12 @@ def test_a_pack_that_is_not_there_names_the_shipped_ones(tmp_path):
         ({"d_acc_band": {"ok_high": 0.1}}, "expected critical_low"),
     ],
 )
-def test_a_wrong_override_is_an_error(overrides, words):
+def test_a_wrong_override_is_an_error(overrides: dict[str, Any], words: str) -> None:
     with pytest.raises(PackError, match=words):
         Engine.for_run("warmup", 253, overrides)
 
 
-def test_an_override_changes_the_rule_and_the_label_and_the_fingerprint():
+def test_an_override_changes_the_rule_and_the_label_and_the_fingerprint() -> None:
     plain = Engine.for_run("warmup", 253)
     other = Engine.for_run("warmup", 253, {"finite": {}, "d_acc_band": {"ok_high": 0.97}})
     program = other.program(other.new_state())
@@ -109,22 +115,22 @@ def test_an_override_changes_the_rule_and_the_label_and_the_fingerprint():
     assert plain.fingerprint != other.fingerprint
 
 
-def test_an_own_pack_replaces_the_one_of_its_stage(tmp_path):
+def test_an_own_pack_replaces_the_one_of_its_stage(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(BAND)
     engine = Engine.for_run("warmup", 253, packs=[str(path)])
     assert engine.assess(engine.new_state(), "r").pack == "mine@1"
 
 
-def test_both_languages_have_the_same_texts():
-    def keys(table, path=()):
+def test_both_languages_have_the_same_texts() -> None:
+    def keys(table: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:
         for key, value in table.items():
             if isinstance(value, dict):
                 yield from keys(value, (*path, key))
             else:
                 yield (*path, key, type(value).__name__, placeholders(value))
 
-    def placeholders(value):
+    def placeholders(value: Any) -> tuple[str, ...]:
         import re
 
         parts = value if isinstance(value, list) else [value]
@@ -134,7 +140,7 @@ def test_both_languages_have_the_same_texts():
     assert english == chinese
 
 
-def test_every_reason_of_the_primitives_has_a_sentence():
+def test_every_reason_of_the_primitives_has_a_sentence() -> None:
     import re
     from importlib import resources
 
@@ -147,7 +153,7 @@ def test_every_reason_of_the_primitives_has_a_sentence():
     assert reasons <= set(catalogue("en")["reasons"])
 
 
-def test_every_clause_and_diagnosis_has_its_texts():
+def test_every_clause_and_diagnosis_has_its_texts() -> None:
     from gadwatch_rules.diagnoses import PATTERNS
     from gadwatch_rules.measures import CLAUSES
 
@@ -159,6 +165,6 @@ def test_every_clause_and_diagnosis_has_its_texts():
             assert {"title", "asks", "pass", "fail"} <= set(words)
 
 
-def test_an_unknown_language_is_refused():
+def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="expected one of en, zh"):
         catalogue("fr")

@@ -1,6 +1,7 @@
 """Invariants of the engine, on runs that nobody thought of."""
 
 import math
+from collections.abc import Iterator
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ VALUES = st.one_of(
 
 
 @st.composite
-def runs(draw, longest=90):
+def runs(draw: st.DrawFn, longest: int = 90) -> list[Step]:
     """A run in phases: in each, every metric keeps near a level, sometimes breaks or is absent."""
     steps = []
     step = draw(st.integers(0, 3))
@@ -53,7 +54,7 @@ def runs(draw, longest=90):
     return steps
 
 
-def batches(draw, steps):
+def batches(draw: st.DrawFn, steps: list[Step]) -> Iterator[list[Step]]:
     at = 0
     while at < len(steps):
         size = draw(st.integers(1, 20))
@@ -61,7 +62,7 @@ def batches(draw, steps):
         at += size
 
 
-def halves(step, cut):
+def halves(step: Step, cut: int) -> tuple[Step, Step]:
     items = sorted(step.metrics.items())
     return (
         Step(step.step, dict(items[:cut]), step.time),
@@ -78,7 +79,9 @@ RELAXED = settings(
 
 @RELAXED
 @given(runs(), st.sampled_from([*ENGINES]), st.data())
-def test_any_batching_equals_one_replay(steps, stage, data):
+def test_any_batching_equals_one_replay(
+    steps: list[Step], stage: str | None, data: st.DataObject
+) -> None:
     engine = ENGINES[stage]
     whole, parts = engine.new_state(), engine.new_state()
     together = engine.advance(whole, steps)
@@ -95,7 +98,9 @@ def test_any_batching_equals_one_replay(steps, stage, data):
 
 @RELAXED
 @given(runs(), st.sampled_from([*ENGINES]), st.integers(0, 6))
-def test_a_step_that_comes_in_two_parts_equals_the_whole_step(steps, stage, cut):
+def test_a_step_that_comes_in_two_parts_equals_the_whole_step(
+    steps: list[Step], stage: str | None, cut: int
+) -> None:
     engine = ENGINES[stage]
     whole, parts = engine.new_state(), engine.new_state()
     engine.advance(whole, steps)
@@ -107,7 +112,7 @@ def test_a_step_that_comes_in_two_parts_equals_the_whole_step(steps, stage, cut)
 
 @RELAXED
 @given(runs(), st.sampled_from([*ENGINES]))
-def test_a_state_survives_its_bytes(steps, stage):
+def test_a_state_survives_its_bytes(steps: list[Step], stage: str | None) -> None:
     engine = ENGINES[stage]
     state = engine.new_state()
     engine.advance(state, steps)
@@ -119,7 +124,7 @@ def test_a_state_survives_its_bytes(steps, stage):
 
 @RELAXED
 @given(runs(), st.sampled_from([*ENGINES]))
-def test_no_broken_value_enters_a_window(steps, stage):
+def test_no_broken_value_enters_a_window(steps: list[Step], stage: str | None) -> None:
     engine = ENGINES[stage]
     state = engine.new_state()
     for step in steps:
@@ -131,7 +136,7 @@ def test_no_broken_value_enters_a_window(steps, stage):
 
 @RELAXED
 @given(runs(longest=300))
-def test_never_ready_with_a_safety_clause_that_does_not_pass(steps):
+def test_never_ready_with_a_safety_clause_that_does_not_pass(steps: list[Step]) -> None:
     engine = ENGINES["warmup"]
     state = engine.new_state()
     for step in steps:
@@ -155,7 +160,9 @@ def test_never_ready_with_a_safety_clause_that_does_not_pass(steps):
     st.integers(0, 6),
     st.integers(1, 10),
 )
-def test_no_severity_fires_before_its_hold(statuses, fire, more, clean):
+def test_no_severity_fires_before_its_hold(
+    statuses: list[Status], fire: int, more: int, clean: int
+) -> None:
     hold = Hold(fire, fire + more, clean)
     cell, judged = QUIET, []
     for step, status in enumerate(statuses):

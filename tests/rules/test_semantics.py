@@ -1,29 +1,30 @@
 """What the engine does with duplicates, gaps, late steps, stages, clocks and odd names."""
 
 import math
+from typing import Any
 
 import pytest
 
-from gadwatch_rules import Engine, PackError, StateError, Step
+from gadwatch_rules import Changes, Engine, FindingChange, PackError, RunState, StateError, Step
 from tests.rules.runs import changed, healthy, learning
 
 NAN = math.nan
 
 
-def warmup(**kwargs):
+def warmup(**kwargs: Any) -> Engine:
     return Engine.for_run("warmup", 253, **kwargs)
 
 
-def fold(engine, steps):
+def fold(engine: Engine, steps: list[Step]) -> tuple[RunState, Changes]:
     state = engine.new_state()
     return state, engine.advance(state, steps)
 
 
-def fired(changes, rule):
+def fired(changes: Changes, rule: str) -> list[FindingChange]:
     return [one for one in changes.findings if one.rule == rule and one.state == "firing"]
 
 
-def test_a_duplicate_of_the_open_step_is_ignored():
+def test_a_duplicate_of_the_open_step_is_ignored() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 10))
     before = engine.dump(state)
@@ -32,7 +33,7 @@ def test_a_duplicate_of_the_open_step_is_ignored():
     assert engine.dump(state) == before
 
 
-def test_another_value_for_the_open_step_is_a_conflict_and_the_first_stays():
+def test_another_value_for_the_open_step_is_a_conflict_and_the_first_stays() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 10))
     before = engine.dump(state)
@@ -43,13 +44,13 @@ def test_another_value_for_the_open_step_is_a_conflict_and_the_first_stays():
     assert engine.dump(state) == before
 
 
-def test_a_broken_value_twice_is_a_duplicate():
+def test_a_broken_value_twice_is_a_duplicate() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {"critic/d_acc": NAN})])
     assert engine.advance(state, [Step(1, {"critic/d_acc": NAN})]).duplicates == 1
 
 
-def test_an_older_step_is_late_and_changes_nothing():
+def test_an_older_step_is_late_and_changes_nothing() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 10))
     before = engine.dump(state)
@@ -57,7 +58,7 @@ def test_an_older_step_is_late_and_changes_nothing():
     assert engine.dump(state) == before
 
 
-def test_values_that_come_apart_are_judged_together():
+def test_values_that_come_apart_are_judged_together() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 60))
     assert engine.assess(state, "r").verdict == "ready"
@@ -68,7 +69,9 @@ def test_values_that_come_apart_are_judged_together():
     assert (found.verdict, found.health, found.steps) == ("not_ready", "critical", 61)
 
 
-def test_a_gap_in_steps_counts_observed_steps_for_windows_and_training_steps_for_the_grace():
+def test_a_gap_in_steps_counts_observed_steps_for_windows_and_training_steps_for_the_grace() -> (
+    None
+):
     engine = warmup()
     sparse = [Step(10 * one.step, one.metrics) for one in learning(2, 12, rate=0)]
     state, changes = fold(engine, sparse)
@@ -76,19 +79,19 @@ def test_a_gap_in_steps_counts_observed_steps_for_windows_and_training_steps_for
     assert [one.step for one in fired(changes, "d_acc_band")][:1] == [80]
 
 
-def test_percent_is_read_as_fraction_from_the_first_value_above_one():
+def test_percent_is_read_as_fraction_from_the_first_value_above_one() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {"d_acc": 52.0}), Step(2, {"d_acc": 0.9})])
     assert state.windows["critic/d_acc"].values == pytest.approx([0.52, 0.009])
 
 
-def test_a_fraction_of_one_is_no_percent():
+def test_a_fraction_of_one_is_no_percent() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {"critic/d_acc": 1.0}), Step(2, {"critic/d_acc": 0.9})])
     assert state.windows["critic/d_acc"].values == [1.0, 0.9]
 
 
-def test_the_canonical_name_wins_over_an_alias_in_one_step():
+def test_the_canonical_name_wins_over_an_alias_in_one_step() -> None:
     engine = warmup()
     for metrics in (
         {"grad_norm": 1.0, "critic/grad_norm": 2.0},
@@ -99,19 +102,19 @@ def test_the_canonical_name_wins_over_an_alias_in_one_step():
         assert changes.conflicts == [(1, "critic/grad_norm", 2.0, 1.0)]
 
 
-def test_names_may_be_upper_case_and_prefixed():
+def test_names_may_be_upper_case_and_prefixed() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {"train/Critic/D_Acc": 0.8})])
     assert state.windows["critic/d_acc"].values == [0.8]
 
 
-def test_a_run_without_a_critic_is_judged_by_the_generic_pack():
+def test_a_run_without_a_critic_is_judged_by_the_generic_pack() -> None:
     engine = Engine.for_run()
     state, _ = fold(engine, [Step(at, {"actor/grad_norm": 0.1}) for at in range(5)])
     assert engine.assess(state, "r").pack == "rl-generic@1"
 
 
-def test_a_run_turns_into_a_warm_up_when_its_critic_speaks():
+def test_a_run_turns_into_a_warm_up_when_its_critic_speaks() -> None:
     engine = Engine.for_run()
     state, _ = fold(engine, [Step(0, {"val/x": 1.0}), *healthy(3, 60)])
     found = engine.assess(state, "r")
@@ -119,7 +122,7 @@ def test_a_run_turns_into_a_warm_up_when_its_critic_speaks():
     assert (found.steps, found.first_ready_step) == (61, 50)
 
 
-def test_a_change_of_stage_ends_findings_and_starts_windows_anew():
+def test_a_change_of_stage_ends_findings_and_starts_windows_anew() -> None:
     engine = warmup()
     state, _ = fold(engine, changed(healthy(1, 80), 60, critic__score_diff=12.0))
     assert engine.assess(state, "r").health == "critical"
@@ -132,7 +135,7 @@ def test_a_change_of_stage_ends_findings_and_starts_windows_anew():
     assert found.steps == 90
 
 
-def test_the_verdict_of_the_warm_up_stays_known_in_stage_two():
+def test_the_verdict_of_the_warm_up_stays_known_in_stage_two() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 80))
     assert engine.set_stage(state, "stage2", 81).verdicts == []
@@ -141,7 +144,7 @@ def test_the_verdict_of_the_warm_up_stays_known_in_stage_two():
     assert (found.verdict, found.first_ready_step, found.clauses) == ("ready", 50, ())
 
 
-def test_the_same_stage_again_changes_nothing():
+def test_the_same_stage_again_changes_nothing() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 30))
     before = engine.dump(state)
@@ -149,7 +152,7 @@ def test_the_same_stage_again_changes_nothing():
     assert engine.dump(state) == before
 
 
-def test_a_metric_that_vanishes_is_missing_after_twenty_steps_and_the_gate_knows():
+def test_a_metric_that_vanishes_is_missing_after_twenty_steps_and_the_gate_knows() -> None:
     engine = warmup()
     state, changes = fold(engine, changed(healthy(1, 90), 61, critic__ranking_loss=None))
     (missing,) = fired(changes, "missing")
@@ -159,7 +162,7 @@ def test_a_metric_that_vanishes_is_missing_after_twenty_steps_and_the_gate_knows
     assert {one.id for one in found.clauses if one.status == "fail"} == {"data_fresh"}
 
 
-def test_a_metric_that_never_comes_leaves_its_clause_unknown_and_is_said():
+def test_a_metric_that_never_comes_leaves_its_clause_unknown_and_is_said() -> None:
     engine = warmup()
     state, _ = fold(engine, changed(healthy(1, 90), 1, critic__grad_norm=None))
     found = engine.assess(state, "r")
@@ -169,7 +172,7 @@ def test_a_metric_that_never_comes_leaves_its_clause_unknown_and_is_said():
     assert any("never come" in one.message() for one in found.findings)
 
 
-def test_a_metric_that_comes_late_is_judged_from_then_on():
+def test_a_metric_that_comes_late_is_judged_from_then_on() -> None:
     engine = warmup()
     steps = healthy(1, 140)
     late = changed(steps, 1, critic__ranking_loss=None)[:60] + steps[60:]
@@ -177,7 +180,7 @@ def test_a_metric_that_comes_late_is_judged_from_then_on():
     assert [(one.verdict, one.step) for one in changes.verdicts] == [("ready", 110)]
 
 
-def test_the_discriminator_is_derived_unless_a_format_reward_is_logged():
+def test_the_discriminator_is_derived_unless_a_format_reward_is_logged() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {"critic/rewards/mean": -1.0})])
     assert state.windows["reward/discriminator_mean"].values == [-1.0]
@@ -187,7 +190,7 @@ def test_the_discriminator_is_derived_unless_a_format_reward_is_logged():
     assert state.windows["reward/discriminator_mean"].values == []
 
 
-def test_ties_are_left_out_of_the_accuracy_that_is_judged():
+def test_ties_are_left_out_of_the_accuracy_that_is_judged() -> None:
     engine = warmup()
     tied = changed(healthy(1, 120), 1, critic__tie_ratio=0.5, critic__d_acc=0.45)
     state, changes = fold(engine, tied)
@@ -197,7 +200,7 @@ def test_ties_are_left_out_of_the_accuracy_that_is_judged():
     assert found["d_acc_band"].observed == pytest.approx(0.9)
 
 
-def test_a_silent_run_is_stalled_then_critical_then_heard_again():
+def test_a_silent_run_is_stalled_then_critical_then_heard_again() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 60))
     last = 60 * 60.0
@@ -217,14 +220,14 @@ def test_a_silent_run_is_stalled_then_critical_then_heard_again():
     assert engine.assess(state, "r").since_step == 50
 
 
-def test_patience_follows_the_median_step_time():
+def test_patience_follows_the_median_step_time() -> None:
     engine = warmup()
     slow = [Step(one.step, one.metrics, one.step * 300.0) for one in healthy(1, 20)]
     state, _ = fold(engine, slow)
     assert engine.stall_due(state) == 20 * 300 + 3000
 
 
-def test_a_promise_takes_the_place_of_the_usual_patience_until_the_next_step():
+def test_a_promise_takes_the_place_of_the_usual_patience_until_the_next_step() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 20))
     engine.promise(state, 20 * 60 + 900.0)
@@ -234,7 +237,7 @@ def test_a_promise_takes_the_place_of_the_usual_patience_until_the_next_step():
     assert engine.stall_due(state) == 21 * 60 + 600
 
 
-def test_a_finished_run_is_never_stalled():
+def test_a_finished_run_is_never_stalled() -> None:
     engine = warmup()
     state, _ = fold(engine, healthy(1, 20))
     engine.tick(state, 1e6)
@@ -245,7 +248,7 @@ def test_a_finished_run_is_never_stalled():
     assert engine.tick(state, 2e6).findings == []
 
 
-def test_a_stalled_run_hides_weaker_findings():
+def test_a_stalled_run_hides_weaker_findings() -> None:
     engine = warmup()
     state, _ = fold(engine, changed(healthy(1, 60), 40, critic__score_diff=6.5))
     assert "score_diff_band" in {one.rule for one in engine.assess(state, "r").findings}
@@ -253,9 +256,9 @@ def test_a_stalled_run_hides_weaker_findings():
     assert {one.rule for one in engine.assess(state, "r").findings} == {"stalled"}
 
 
-def test_a_critical_finding_hides_the_weaker_ones_on_its_metric():
+def test_a_critical_finding_hides_the_weaker_ones_on_its_metric() -> None:
     engine = warmup()
-    state, changes = fold(
+    state, _changes = fold(
         engine, [*healthy(1, 60), *changed(healthy(2, 4, 61), 61, critic__grad_norm=NAN)]
     )
     found = engine.assess(state, "r")
@@ -263,7 +266,7 @@ def test_a_critical_finding_hides_the_weaker_ones_on_its_metric():
     assert found.diagnoses[0].id == "broken_numbers"
 
 
-def test_a_state_of_other_rules_is_refused():
+def test_a_state_of_other_rules_is_refused() -> None:
     state, _ = fold(warmup(), healthy(1, 10))
     data = warmup().dump(state)
     other = warmup(overrides={"d_acc_band": {"ok_high": 0.97}})
@@ -275,7 +278,7 @@ def test_a_state_of_other_rules_is_refused():
         warmup().load(b"")
 
 
-def test_an_unknown_stage_is_refused():
+def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(PackError, match="expected warmup or stage2"):
         Engine.for_run("warm-up")
     engine = warmup()
@@ -283,21 +286,21 @@ def test_an_unknown_stage_is_refused():
         engine.set_stage(engine.new_state(), "stage3", 1)
 
 
-def test_an_empty_step_is_a_step():
+def test_an_empty_step_is_a_step() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {}), Step(2, {"unknown/metric": 1.0})])
     found = engine.assess(state, "r")
     assert (found.steps, found.last_step, found.verdict) == (2, 2, "insufficient_data")
 
 
-def test_a_run_without_steps_is_unknown():
+def test_a_run_without_steps_is_unknown() -> None:
     engine = warmup()
     found = engine.assess(engine.new_state(), "r").as_dict()
     assert (found["health"], found["readiness"]["verdict"]) == ("unknown", "insufficient_data")
     assert (found["last_step"], found["steps"]) == (None, 0)
 
 
-def test_the_assessment_is_plain_json_in_both_languages():
+def test_the_assessment_is_plain_json_in_both_languages() -> None:
     import json
 
     engine = warmup()

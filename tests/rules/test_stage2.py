@@ -2,14 +2,15 @@
 
 import math
 import random
+from collections.abc import Callable, Iterable
 
 import pytest
 
-from gadwatch_rules import Engine, Step
+from gadwatch_rules import Assessment, Engine, FindingChange, Step
 from tests.rules.runs import changed, healthy
 
 
-def stage2(seed=0, count=300):
+def stage2(seed: int = 0, count: int = 300) -> list[Step]:
     """A healthy stage 2: the reward rises, the difference shrinks, the policy loss settles."""
     noise = random.Random(seed)
     steps = []
@@ -41,25 +42,25 @@ def stage2(seed=0, count=300):
     return steps
 
 
-def fold(steps):
+def fold(steps: list[Step]) -> tuple[Assessment, list[FindingChange]]:
     engine = Engine.for_run("stage2", 253)
     state = engine.new_state()
     changes = engine.advance(state, steps)
     return engine.assess(state, "r"), [one for one in changes.findings if one.state == "firing"]
 
 
-def loud(fired):
+def loud(fired: Iterable[FindingChange]) -> set[tuple[str, str]]:
     return {(one.rule, one.severity) for one in fired if one.severity in ("warning", "critical")}
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_healthy_stage_two_is_silent_whatever_the_rewards_sign(seed):
+def test_a_healthy_stage_two_is_silent_whatever_the_rewards_sign(seed: int) -> None:
     found, fired = fold(stage2(seed))
     assert loud(fired) == set()
     assert found.health == "ok"
 
 
-def drift(start, by):
+def drift(start: int, by: float) -> Callable[[int, float], float]:
     return lambda step, old: old + by * (step - start)
 
 
@@ -96,7 +97,9 @@ def drift(start, by):
         ({"critic__d_acc": None}, ("missing", "warning"), None),
     ],
 )
-def test_faults_of_stage_two_are_found(change, expected, diagnosis):
+def test_faults_of_stage_two_are_found(
+    change: dict[str, object], expected: tuple[str, str], diagnosis: str | None
+) -> None:
     found, fired = fold(changed(stage2(1, 260), 150, **change))
     assert expected in loud(fired)
     assert min(one.step for one in fired if one.severity in ("warning", "critical")) >= 150
@@ -104,12 +107,12 @@ def test_faults_of_stage_two_are_found(change, expected, diagnosis):
         assert diagnosis in [one.id for one in found.diagnoses]
 
 
-def test_low_accuracy_alone_is_success():
+def test_low_accuracy_alone_is_success() -> None:
     _, fired = fold(changed(stage2(1), 100, critic__d_acc=0.1))
     assert loud(fired) == set()
 
 
-def test_a_dead_actor_is_called_after_five_steps():
+def test_a_dead_actor_is_called_after_five_steps() -> None:
     dead = changed(
         stage2(1, 110), 100, actor__pg_loss=0.0, actor__grad_norm=1e-7, critic__advantages__max=None
     )
@@ -117,7 +120,7 @@ def test_a_dead_actor_is_called_after_five_steps():
     assert [one.step for one in fired if one.rule == "dead_actor"] == [104]
 
 
-def test_convergence_is_good_news():
+def test_convergence_is_good_news() -> None:
     done = changed(
         stage2(1, 300), 200, critic__score_diff=0.2, critic__ranking_loss=0.69, critic__d_acc=0.55
     )
@@ -127,7 +130,7 @@ def test_convergence_is_good_news():
     assert found.health == "ok"
 
 
-def test_an_actor_that_does_not_learn_is_diagnosed():
+def test_an_actor_that_does_not_learn_is_diagnosed() -> None:
     noise = random.Random(3)
     flat = changed(
         stage2(1, 250),
@@ -141,7 +144,7 @@ def test_an_actor_that_does_not_learn_is_diagnosed():
     assert "actor_not_learning" in [one.id for one in found.diagnoses]
 
 
-def test_a_whole_run_through_both_stages():
+def test_a_whole_run_through_both_stages() -> None:
     engine = Engine.for_run("warmup", 253)
     state = engine.new_state()
     engine.advance(state, healthy(1, 253))

@@ -74,6 +74,12 @@ class Rule:
         object.__setattr__(self, name, value)
 
     @property
+    def extra_facts(self) -> dict[str, str]:
+        """What every finding of this rule tells besides: the title of a user's rule."""
+        title = self.options.get("title")
+        return {"title": str(title)} if title else {}
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """The metrics it reads."""
         return (self.metric,)
