@@ -13,7 +13,6 @@ from gadwatch_trainer.model import Student
 from gadwatch_trainer.settings import Settings
 from gadwatch_trainer.task import Answers, text
 
-
 _ROUNDING = 1e-5
 """Largest spread of scores that float32 alone gives to equal texts."""
 

@@ -7,6 +7,7 @@ the warm-up.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from statistics import fmean, median, stdev
 
 from gadwatch_trainer.config import TrainerConfig
@@ -28,10 +29,8 @@ _HEAD = (
 )
 
 
-def row(seed: int, config: TrainerConfig) -> tuple[str, ...]:
-    """Trains one run and words its figures."""
-    steps: list[Metrics] = []
-    result: Result = train(config.with_(seed=seed), lambda _, metrics: steps.append(metrics))
+def row(config: TrainerConfig, steps: list[Metrics], result: Result) -> str:
+    """The table's row of a finished run of `config` with a fixed warm-up."""
     warmup, later = steps[: config.freeze_actor_steps], steps[config.freeze_actor_steps :]
     window = warmup[-WINDOW:]
 
@@ -41,8 +40,8 @@ def row(seed: int, config: TrainerConfig) -> tuple[str, ...]:
     loss = over("critic/ranking_loss")
     largest = max(over("critic/grad_norm", warmup))
     speed = [median(over("timing/step_s", rows)) * 1000 for rows in (warmup, later) if rows]
-    return (
-        str(seed),
+    cells = (
+        str(config.seed),
         f"{fmean(over('critic/d_acc')):.3f}",
         f"{fmean(over('critic/score_diff')):.2f}",
         f"{fmean(over('reward/discriminator_mean')):+.2f}",
@@ -53,6 +52,16 @@ def row(seed: int, config: TrainerConfig) -> tuple[str, ...]:
         f"{result.exact_handover or 0.0:.2f} → {result.exact_end or 0.0:.2f}",
         " / ".join(f"{ms:.0f} ms" for ms in speed),
     )
+    return _line(cells)
+
+
+def head() -> str:
+    """The table's two lines of head."""
+    return f"{_line(_HEAD)}\n{_line(['---'] * len(_HEAD))}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -60,10 +69,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     arguments = parser.parse_args()
-    print("|", " | ".join(_HEAD), "|")  # noqa: T201 - printing is what this command does
-    print("|", " | ".join("---" for _ in _HEAD), "|")  # noqa: T201
+    print(head())  # noqa: T201 - printing is what this command does
     for seed in arguments.seeds:
-        print("|", " | ".join(row(seed, TrainerConfig())), "|", flush=True)  # noqa: T201
+        steps: list[Metrics] = []
+        config = TrainerConfig(seed=seed)
+        result = train(config, lambda _, metrics, steps=steps: steps.append(metrics))  # type: ignore[misc]
+        print(row(config, steps, result), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
