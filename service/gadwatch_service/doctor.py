@@ -143,6 +143,6 @@ async def _look_into(session: AsyncSession, settings: Settings) -> AsyncIterator
         yield Examined(
             "tokens",
             "error",
-            "nobody can administer the service: set GADWATCH_BOOTSTRAP_TOKEN_FILE or run "
-            "`gadwatch token create owner --scope admin`",
+            "nobody can administer the service: set GADWATCH_BOOTSTRAP_TOKEN_FILE or start it once "
+            "on 127.0.0.1",
         )

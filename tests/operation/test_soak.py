@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from bench.soak.__main__ import table
 from bench.soak.soak import soak
 

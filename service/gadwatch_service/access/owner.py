@@ -35,8 +35,8 @@ async def ensure_owner(session: AsyncSession, settings: Settings, now: datetime)
         raise SettingsError(
             f"GADWATCH_HOST={settings.host} can be reached from other machines, but there is no "
             "token yet and no open mode: set GADWATCH_BOOTSTRAP_TOKEN_FILE to a file with a "
-            "random token (32 characters or more), or make one first with "
-            "`gadwatch token create owner --scope admin` on this machine."
+            "random token (32 characters or more), or start it once on 127.0.0.1, which makes "
+            "the owner's."
         )
     return None
 
