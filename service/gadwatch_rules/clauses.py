@@ -63,14 +63,15 @@ def clause_facts(view: GateView, settings: GateSettings) -> tuple[ClauseFact, ..
 
 def clause_fact(name: str, safety: bool, measured: Measured, settings: GateSettings) -> ClauseFact:
     """One measured clause with its words."""
-    status = STATUS_WORDS[measured.status]
+    judged, observed, _, reason = measured
+    status = STATUS_WORDS[judged]
     return ClauseFact(
         name,
         "safety" if safety else "target",
         status,
-        measured.observed,
+        observed,
         required(name, settings),
-        measured.reason or status,
+        reason or status,
         {"window": int(settings.window)},
     )
 

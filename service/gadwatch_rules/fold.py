@@ -7,7 +7,7 @@ from gadwatch_rules.catalogue import add_derived
 from gadwatch_rules.hold import QUIET, Cell, State, update
 from gadwatch_rules.primitives import Rule
 from gadwatch_rules.program import Program
-from gadwatch_rules.results import Result, Severity, Status
+from gadwatch_rules.results import OK, Result, Severity, Status
 from gadwatch_rules.state import RunState
 
 
@@ -48,18 +48,18 @@ def fold(state: RunState, program: Program, logged: dict[str, float]) -> None:
         finite = {name: value for name, value in values.items() if isfinite(value)}
         if len(finite) < len(values):
             state.bad_position = position
-    for name, value in finite.items():
-        windows[name].push(value, position)
-    state.folded = tuple(finite)
+    folded = [name for name in finite if name in windows]
+    for name in folded:
+        windows[name].push(finite[name], position)
+    state.folded = folded
 
     cells, by_metric = state.cells, program.by_metric
-    for name in finite:
-        if name in by_metric:
-            for index, rule in by_metric[name]:
-                cell = cells[index]
-                result = rule.judge(state, cell is not QUIET and cell.state is State.FIRING)
-                if result is not None:
-                    _hold(state, index, rule, cell, result)
+    for name in folded:
+        for index, rule in by_metric.get(name, ()):
+            cell = cells[index]
+            result = rule.judge(state, cell is not QUIET and cell.state is State.FIRING)
+            if result is not None and (result is not OK or cell is not QUIET):
+                _hold(state, index, rule, cell, result)
     for index, rule in program.absence:
         if rule.metric not in finite or cells[index] is not QUIET:
             result = rule.judge(state, firing=False)

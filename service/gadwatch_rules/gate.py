@@ -33,7 +33,7 @@ def measure(view: GateView, settings: GateSettings) -> list[Measured]:
 
 def verdict(clauses: list[Measured]) -> str:
     """The verdict of the clauses alone, without the latch."""
-    statuses = [one.status for one in clauses]
+    statuses = [status for status, _, _, _ in clauses]
     if FAIL in statuses:
         return NOT_READY
     return INSUFFICIENT if NOT_KNOWN in statuses else READY
@@ -45,8 +45,8 @@ def step_latch(latch: Latch, clauses: list[Measured], settings: GateSettings, st
     if latch.verdict == READY:
         if raw == READY:
             return latch._replace(breaches=0) if latch.breaches else latch
-        if all(one.status is PASS for one in clauses[: len(SAFETY)]):
-            beyond = any(one.beyond for one in clauses[len(SAFETY) :])
+        if all(status is PASS for status, _, _, _ in clauses[: len(SAFETY)]):
+            beyond = any(beyond for _, _, beyond, _ in clauses[len(SAFETY) :])
             breaches = latch.breaches + 1 if beyond else 0
             if breaches < settings.breach_steps:
                 return latch._replace(breaches=breaches)

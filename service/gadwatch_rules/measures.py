@@ -7,7 +7,7 @@ Unknown never counts as pass.
 from collections.abc import Callable, Mapping
 from math import sqrt
 from operator import mul
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gadwatch_rules import catalogue as m
 from gadwatch_rules.gate_settings import GateSettings
@@ -24,13 +24,10 @@ Z95 = 1.959964
 PASS, FAIL, NOT_KNOWN = Status.OK, Status.CRITICAL, Status.UNKNOWN
 
 
-class Measured(NamedTuple):
-    """What a clause found: ``beyond`` says that it lies outside its widened margin too."""
-
-    status: Status
-    observed: float | None = None
-    beyond: bool = False
-    reason: str = ""
+Measured = tuple[Status, float | None, bool, str]
+"""What a clause found: status, observed value, whether it lies beyond its widened margin too,
+and the id of the reason where that is not the status itself. A plain tuple, for thirteen are
+made at every step."""
 
 
 class GateView(Protocol):
@@ -57,15 +54,14 @@ class GateView(Protocol):
         """Whether the run is stalled."""
 
 
-UNSEEN = Measured(NOT_KNOWN, None, True, "not_seen")
-CLEAN = Measured(PASS)
-NO_CRITICAL = Measured(PASS, 0.0)
+UNSEEN: Measured = (NOT_KNOWN, None, True, "not_seen")
+CLEAN: Measured = (PASS, None, False, "")
 
 
 def _unfilled(window: Window) -> Measured:
     if not window.values:
         return UNSEEN
-    return Measured(NOT_KNOWN, float(len(window.values)), True, "too_few")
+    return NOT_KNOWN, float(len(window.values)), True, "too_few"
 
 
 def _accuracy(view: GateView) -> Window:
@@ -78,15 +74,16 @@ def _between(
     value: float, low: float, high: float, low_margin: float, high_margin: float
 ) -> Measured:
     if low - low_margin <= value <= high + high_margin:
-        return Measured(PASS, value)
-    return Measured(FAIL, value, not low - 2 * low_margin <= value <= high + 2 * high_margin)
+        return PASS, value, False, ""
+    beyond = not low - 2 * low_margin <= value <= high + 2 * high_margin
+    return FAIL, value, beyond, ""
 
 
 def finite_values(view: GateView, s: GateSettings) -> Measured:
     """No non-finite value within the window."""
     ago = view.position - view.bad_position
     if view.bad_position and ago < s.window:
-        return Measured(FAIL, float(ago), True)
+        return FAIL, float(ago), True, ""
     return CLEAN if view.position else UNSEEN
 
 
@@ -117,7 +114,7 @@ def d_acc_confidence(view: GateView, s: GateSettings) -> Measured:
     logged = view.windows[m.PAIRS].values
     pairs = logged[-1] if logged and logged[-1] >= 1 else s.pairs_per_batch
     bound = lower_bound(span[0], span[1], pairs)
-    return Measured(PASS if bound > s.d_acc_floor else FAIL, bound)
+    return (PASS if bound > s.d_acc_floor else FAIL), bound, False, ""
 
 
 def grad_norm_peak(view: GateView, s: GateSettings) -> Measured:
@@ -127,7 +124,7 @@ def grad_norm_peak(view: GateView, s: GateSettings) -> Measured:
     if span is None:
         return _unfilled(window)
     peak = max(span[0])
-    return Measured(PASS if peak <= s.grad_norm_peak else FAIL, peak)
+    return (PASS if peak <= s.grad_norm_peak else FAIL), peak, False, ""
 
 
 def reward_range(view: GateView, s: GateSettings) -> Measured:
@@ -138,10 +135,10 @@ def reward_range(view: GateView, s: GateSettings) -> Measured:
         return _unfilled(window)
     low, high = min(span[0]), max(span[0])
     if low < s.reward_low:
-        return Measured(FAIL, low)
+        return FAIL, low, False, ""
     if high > s.reward_high:
-        return Measured(FAIL, high)
-    return Measured(PASS, span[0][-1])
+        return FAIL, high, False, ""
+    return PASS, span[0][-1], False, ""
 
 
 def score_diff_floor(view: GateView, s: GateSettings) -> Measured:
@@ -150,13 +147,13 @@ def score_diff_floor(view: GateView, s: GateSettings) -> Measured:
     span = window.span(s.window)
     if span is None:
         return _unfilled(window)
-    return Measured(PASS if span[1] > s.score_diff_floor else FAIL, span[1])
+    return (PASS if span[1] > s.score_diff_floor else FAIL), span[1], False, ""
 
 
 def data_fresh(view: GateView, s: GateSettings) -> Measured:
     """Every needed metric has come lately, and the run is not stalled."""
     if view.silent:
-        return Measured(FAIL, None, True, "stalled")
+        return FAIL, None, True, "stalled"
     windows = view.windows
     latest = min([windows[name].seen for name in NEEDED])
     if not latest:
@@ -164,13 +161,13 @@ def data_fresh(view: GateView, s: GateSettings) -> Measured:
     age = view.position - latest
     if not age:
         return CLEAN
-    return Measured(PASS if age < s.fresh_steps else FAIL, float(age))
+    return (PASS if age < s.fresh_steps else FAIL), float(age), False, ""
 
 
 def no_critical(view: GateView, s: GateSettings) -> Measured:  # noqa: ARG001 - as all clauses
     """No critical finding is open."""
     count = view.open_critical
-    return Measured(FAIL, float(count)) if count else NO_CRITICAL
+    return (FAIL if count else PASS), float(count), False, ""
 
 
 def d_acc_band(view: GateView, s: GateSettings) -> Measured:
@@ -205,33 +202,33 @@ def grad_norm_band(view: GateView, s: GateSettings) -> Measured:
 def ranking_loss_steady(view: GateView, s: GateSettings) -> Measured:
     """The ranking loss does not swing, neither fast nor slowly (judged once a block)."""
     window = view.windows[m.RANKING_LOSS]
-    if window.span(s.window) is None:
+    if len(window.values) < s.window:
         return _unfilled(window)
     found = window.remembered("swing", 50, swing)
     most = max(found.slow / s.loss_swing_slow, found.fast / s.loss_swing_fast)
-    return Measured(PASS if most <= 1 else FAIL, most, most > 2)
+    return (PASS if most <= 1 else FAIL), most, most > 2, ""
 
 
 def rewards_agree(view: GateView, s: GateSettings) -> Measured:
     """Reward and critic score agree, where both are logged."""
     reward, score = view.windows[m.REWARD], view.windows[m.DISCRIMINATOR]
     if not reward.values:
-        return Measured(PASS, None, reason="not_logged")
+        return PASS, None, False, "not_logged"
     there, here = score.span(s.window), reward.span(s.window)
     if there is None or here is None:
         return _unfilled(score if there is None else reward)
     part = view.windows[m.FORMAT].span(s.window)
     apart = abs(here[1] - there[1] - (part[1] if part else 0.0))
     allowed = s.agreement_absolute + s.agreement_relative * abs(there[1])
-    return Measured(PASS if apart <= allowed else FAIL, apart, apart > 2 * allowed)
+    return (PASS if apart <= allowed else FAIL), apart, apart > 2 * allowed, ""
 
 
 def min_steps(view: GateView, s: GateSettings) -> Measured:
     """Enough warm-up steps were seen."""
     seen = float(view.position)
     if seen >= s.min_steps:
-        return Measured(PASS, seen)
-    return Measured(NOT_KNOWN, seen, True, "too_early")
+        return PASS, seen, False, ""
+    return NOT_KNOWN, seen, True, "too_early"
 
 
 Clause = Callable[[GateView, GateSettings], Measured]

@@ -118,7 +118,7 @@ def _rebuild(
     state.step_seconds = floats[at : at + head["seconds"]]
     at += head["seconds"]
     state.logged_now = dict(zip(head["open"], floats[at:], strict=True))
-    state.folded = tuple(head["folded"])
+    state.folded = head["folded"]
     state.percent = set(head["percent"])
     state.logged = set(head["logged"])
     for index, cell in head["cells"].items():

@@ -61,7 +61,7 @@ def snapshot(metrics: Mapping[str, float], stage: str = "warmup", lang: str = "e
         for clause in measures.CLAUSES:
             name = clause.__name__
             if name in NEEDS_HISTORY:
-                measured = measures.Measured(measures.NOT_KNOWN, reason="no_history")
+                measured: measures.Measured = (measures.NOT_KNOWN, None, False, "no_history")
             else:
                 measured = clause(state, settings)
                 answered.append(measured)

@@ -48,7 +48,7 @@ class RunState:
         # The open step.
         self.logged_now: dict[str, float] = {}
         self.open_values: dict[str, float] = {}
-        self.folded: tuple[str, ...] = ()
+        self.folded: list[str] = []
         self.before_cells: dict[int, Cell] = {}
         self.before_latch = self.latch
         self.before_told = self.told

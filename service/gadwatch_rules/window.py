@@ -24,6 +24,7 @@ class Window:
         "memo",
         "seen",
         "seen_before",
+        "span_count",
         "span_known",
         "start",
         "start_size",
@@ -37,7 +38,8 @@ class Window:
         self.start: list[float] = []
         self.count = 0
         self.seen = self.seen_before = 0
-        self.span_known: tuple[int, list[float], float] | None = None
+        self.span_known: tuple[list[float], float] = ([], 0.0)
+        self.span_count = -1
         self.memo: dict[str, tuple[int, object]] = {}
 
     @property
@@ -66,7 +68,7 @@ class Window:
             self.start.pop()
         self.count -= 1
         self.memo = {}
-        self.span_known = None
+        self.span_count = -1
 
     def stored(self) -> list[float]:
         """The values that must outlive this process."""
@@ -74,13 +76,13 @@ class Window:
 
     def span(self, size: int) -> tuple[list[float], float] | None:
         """The newest ``size`` values and their mean; None when there are not so many."""
-        known = self.span_known
-        if known is None or known[0] != self.count:
+        if self.span_count != self.count:
             if len(self.values) < size:
                 return None
             recent = self.values[-size:]
-            known = self.span_known = (self.count, recent, sum(recent) / size)
-        return known[1:]
+            self.span_known = (recent, sum(recent) / size)
+            self.span_count = self.count
+        return self.span_known
 
     def in_blocks(self, size: int) -> list[float]:
         """The newest ``size`` values up to the end of the last full block."""

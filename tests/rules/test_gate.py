@@ -14,8 +14,12 @@ from tests.rules.runs import changed, healthy
 SETTINGS = GateSettings()
 
 
+def found(status: Status, observed: float | None = None, *, beyond: bool = False) -> Measured:
+    return status, observed, beyond, ""
+
+
 def clauses(**changes: Measured) -> list[Measured]:
-    return [changes.get(clause.__name__, Measured(PASS, 1.0)) for clause in CLAUSES]
+    return [changes.get(clause.__name__, found(PASS, 1.0)) for clause in CLAUSES]
 
 
 def fold(steps: list[Step], **kwargs: Any) -> tuple[Assessment, Changes]:
@@ -45,8 +49,8 @@ def test_fewer_pairs_widen_the_bound() -> None:
     few = changed(steps, 1, critic__pairs=4.0)
     bound = {}
     for name, run in (("many", steps), ("few", few)):
-        found, _ = fold(run)
-        bound[name] = next(c.observed for c in found.clauses if c.id == "d_acc_confidence")
+        assessed, _ = fold(run)
+        bound[name] = next(c.observed for c in assessed.clauses if c.id == "d_acc_confidence")
     assert bound["few"] < bound["many"]
 
 
@@ -57,9 +61,9 @@ def test_a_perfect_critic_has_a_bound() -> None:
 def test_any_failing_clause_makes_not_ready_and_any_unknown_insufficient() -> None:
     start = Latch()
     assert step_latch(start, clauses(), SETTINGS, 50).verdict == READY
-    unknown = clauses(data_fresh=Measured(NOT_KNOWN))
+    unknown = clauses(data_fresh=found(NOT_KNOWN))
     assert step_latch(start, unknown, SETTINGS, 50).verdict == INSUFFICIENT
-    failing = clauses(data_fresh=Measured(NOT_KNOWN), d_acc_band=Measured(FAIL, 0.5, beyond=True))
+    failing = clauses(data_fresh=found(NOT_KNOWN), d_acc_band=found(FAIL, 0.5, beyond=True))
     assert step_latch(start, failing, SETTINGS, 50).verdict == NOT_READY
 
 
@@ -67,20 +71,20 @@ def test_any_failing_clause_makes_not_ready_and_any_unknown_insufficient() -> No
 @pytest.mark.parametrize("status", [FAIL, NOT_KNOWN])
 def test_a_ready_verdict_falls_at_once_with_any_safety_clause(name: str, status: Status) -> None:
     ready = Latch(READY, 50, 50)
-    fallen = step_latch(ready, clauses(**{name: Measured(status)}), SETTINGS, 80)
+    fallen = step_latch(ready, clauses(**{name: found(status)}), SETTINGS, 80)
     assert (fallen.verdict != READY, fallen.since_step, fallen.first_ready_step) == (True, 80, 50)
 
 
 def test_a_target_within_its_widened_margin_never_ends_ready() -> None:
     latch = Latch(READY, 50, 50)
     for step in range(51, 200):
-        latch = step_latch(latch, clauses(d_acc_band=Measured(FAIL, 0.965)), SETTINGS, step)
+        latch = step_latch(latch, clauses(d_acc_band=found(FAIL, 0.965)), SETTINGS, step)
     assert (latch.verdict, latch.breaches) == (READY, 0)
 
 
 def test_a_target_beyond_its_widened_margin_ends_ready_after_ten_steps() -> None:
     latch = Latch(READY, 50, 50)
-    beyond = clauses(d_acc_band=Measured(FAIL, 0.99, beyond=True))
+    beyond = clauses(d_acc_band=found(FAIL, 0.99, beyond=True))
     verdicts = []
     for step in range(51, 61):
         latch = step_latch(latch, beyond, SETTINGS, step)
@@ -96,12 +100,12 @@ def test_a_good_step_forgives_the_breaches_before_it() -> None:
 
 
 def test_the_verdict_is_insufficient_until_min_steps_then_ready() -> None:
-    found, changes = fold(healthy(3, 49))
-    assert found.verdict == "insufficient_data"
-    assert {c.status for c in found.clauses} == {"pass", "unknown"}
+    assessed, changes = fold(healthy(3, 49))
+    assert assessed.verdict == "insufficient_data"
+    assert {c.status for c in assessed.clauses} == {"pass", "unknown"}
     assert changes.verdicts == []
-    found, changes = fold(healthy(3, 50))
-    assert (found.verdict, found.since_step, found.first_ready_step) == ("ready", 50, 50)
+    assessed, changes = fold(healthy(3, 50))
+    assert (assessed.verdict, assessed.since_step, assessed.first_ready_step) == ("ready", 50, 50)
 
 
 def test_a_verdict_record_carries_its_clauses_and_pack() -> None:
@@ -116,13 +120,13 @@ def test_a_nan_ends_ready_and_ready_returns_when_it_has_left_the_window() -> Non
     steps = changed(
         healthy(5, 150), 80, critic__score_diff=lambda at, old: float("nan") if at == 80 else old
     )
-    found, changes = fold(steps)
+    assessed, changes = fold(steps)
     assert [(one.step, one.verdict) for one in changes.verdicts] == [
         (50, "ready"),
         (80, "not_ready"),
         (130, "ready"),
     ]
-    assert (found.first_ready_step, found.since_step) == (50, 130)
+    assert (assessed.first_ready_step, assessed.since_step) == (50, 130)
 
 
 def test_one_gradient_spike_above_ten_blocks_readiness_for_the_window() -> None:
@@ -137,18 +141,18 @@ def test_one_gradient_spike_above_ten_blocks_readiness_for_the_window() -> None:
 
 
 def test_a_reward_outside_its_range_blocks_and_its_sign_does_not() -> None:
-    found, _ = fold(changed(healthy(5, 60), 55, reward__discriminator_mean=-11.0))
-    assert "reward_range" in [c.id for c in found.clauses if c.status == "fail"]
-    found, _ = fold(
+    assessed, _ = fold(changed(healthy(5, 60), 55, reward__discriminator_mean=-11.0))
+    assert "reward_range" in [c.id for c in assessed.clauses if c.status == "fail"]
+    assessed, _ = fold(
         changed(healthy(5, 60), 1, reward__discriminator_mean=0.4, critic__rewards__mean=0.4)
     )
-    assert found.verdict == "ready"
+    assert assessed.verdict == "ready"
 
 
 def test_rewards_that_disagree_are_a_target() -> None:
-    found, _ = fold(changed(healthy(5, 60), 1, critic__rewards__mean=-1.0))
-    assert [c.id for c in found.clauses if c.status == "fail"] == ["rewards_agree"]
-    assert found.verdict == "not_ready"
+    assessed, _ = fold(changed(healthy(5, 60), 1, critic__rewards__mean=-1.0))
+    assert [c.id for c in assessed.clauses if c.status == "fail"] == ["rewards_agree"]
+    assert assessed.verdict == "not_ready"
 
 
 def test_a_format_reward_explains_the_difference() -> None:
@@ -163,8 +167,8 @@ def test_a_format_reward_explains_the_difference() -> None:
         )
         for one in healthy(5, 60)
     ]
-    found, _ = fold(steps)
-    assert found.verdict == "ready"
+    assessed, _ = fold(steps)
+    assert assessed.verdict == "ready"
 
 
 def test_swinging_losses_are_not_steady() -> None:
@@ -178,16 +182,18 @@ def test_swinging_losses_are_not_steady() -> None:
         critic__ranking_loss=lambda at, _: 0.5 + 0.3 * ((at // 10) % 2) + noise.gauss(0, 0.01),
     )
     for steps in (fast, slow):
-        found, _ = fold(steps)
-        assert "ranking_loss_steady" in [c.id for c in found.clauses if c.status == "fail"]
+        assessed, _ = fold(steps)
+        assert "ranking_loss_steady" in [c.id for c in assessed.clauses if c.status == "fail"]
 
 
 def test_a_falling_loss_is_steady() -> None:
-    found, _ = fold(changed(healthy(5, 80), 1, critic__ranking_loss=lambda at, _: 0.693 * 0.97**at))
-    assert found.verdict == "ready"
+    assessed, _ = fold(
+        changed(healthy(5, 80), 1, critic__ranking_loss=lambda at, _: 0.693 * 0.97**at)
+    )
+    assert assessed.verdict == "ready"
 
 
 def test_gate_thresholds_can_be_overridden() -> None:
-    found, _ = fold(healthy(5, 60), overrides={"gate": {"score_diff_low": 2.5}})
-    assert found.verdict == "not_ready"
-    assert found.pack == "gad-warmup@1+"
+    assessed, _ = fold(healthy(5, 60), overrides={"gate": {"score_diff_low": 2.5}})
+    assert assessed.verdict == "not_ready"
+    assert assessed.pack == "gad-warmup@1+"

@@ -35,7 +35,7 @@ class Ceiling(Rule):
         """Judge the newest value and the level behind it."""
         window = view.windows[self.metric]
         limits = self.thresholds
-        value = window.last
+        value = window.values[-1]
         if value > limits["spike"]:
             return self._spike(window.values, value)
         ok_high = limits["ok_high"]

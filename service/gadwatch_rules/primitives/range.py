@@ -24,7 +24,7 @@ class Range(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest value."""
         window = view.windows[self.metric]
-        value = window.last
+        value = window.values[-1]
         low, high = self.thresholds["low"], self.thresholds["high"]
         if low <= value <= high:
             return OK

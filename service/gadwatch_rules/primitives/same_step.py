@@ -43,25 +43,22 @@ class Identity(Rule):
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge when every part has come."""
         windows, position = view.windows, view.position
-        left = windows[self.metric]
-        right = 0.0
+        left, right = windows[self.metric].values[-1], 0.0
         for name, factor in self.terms:
             window = windows[name]
             if window.seen != position:
                 return None
-            right += factor * window.last
+            right += factor * window.values[-1]
         for name, factor in self.maybe:
             window = windows[name]
             if window.seen == position:
-                right += factor * window.last
-        apart = left.last - right
+                right += factor * window.values[-1]
+        apart = left - right
         limits = self.thresholds
-        allowed = limits["absolute"] + limits["relative"] * max(abs(left.last), abs(right))
+        allowed = limits["absolute"] + limits["relative"] * max(abs(left), abs(right))
         if abs(apart) <= allowed:
             return OK
-        return Result(
-            Status.WARNING, "differs", left.last, limit("≈", right), facts={"apart": apart}
-        )
+        return Result(Status.WARNING, "differs", left, limit("≈", right), facts={"apart": apart})
 
 
 class Jensen(Rule):
@@ -86,11 +83,12 @@ class Jensen(Rule):
 
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge when every part has come."""
-        for name in self.inputs:
-            window = view.windows[name]
-            if window.seen != view.position:
-                return None
-        loss, difference, temperature = (view.windows[name].last for name in self.inputs)
+        windows, position = view.windows, view.position
+        differences, temperatures = windows[m.SCORE_DIFF], windows[m.TEMPERATURE]
+        if differences.seen != position or temperatures.seen != position:
+            return None
+        loss, difference = windows[m.RANKING_LOSS].values[-1], differences.values[-1]
+        temperature = temperatures.values[-1]
         if temperature <= 0:
             return None
         least = softplus(-difference / temperature)
