@@ -66,11 +66,16 @@ def free_port() -> int:
 
 @contextmanager
 def serve(
-    data_dir: Path, database_url: str | None, port: int | None = None, **environment: str
+    data_dir: Path,
+    database_url: str | None,
+    port: int | None = None,
+    program: str = _SERVE,
+    **environment: str,
 ) -> Iterator[ServedProcess]:
     """Start the service, wait until it answers, stop it at the end.
 
-    ``environment`` are further settings: ``serve(…, GADWATCH_POLL_SECONDS="0.1")``.
+    ``environment`` are further settings: ``serve(…, GADWATCH_POLL_SECONDS="0.1")``. ``program``
+    is the Python that serves, for a service with further routes.
     """
     port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -84,7 +89,7 @@ def serve(
     output = data_dir / "output.log"
     with output.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE], env=variables, stdout=log, stderr=log
+            [sys.executable, "-c", program], env=variables, stdout=log, stderr=log
         )
     served = ServedProcess(process, f"http://127.0.0.1:{port}", "", data_dir)
 

@@ -1,0 +1,136 @@
+import gzip
+
+import pytest
+from axe_core_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from tests.dashboards.browser.conftest import Open, charts_drawn, picture
+from tests.serving import ServedProcess
+
+PAGES = {
+    "runs": "/",
+    "run": "/runs/broken",
+    "ready-run": "/runs/healthy",
+    "compare": "/compare?run=healthy&run=broken&run=young",
+    "findings": "/findings",
+    "rules": "/rules",
+    "alerts": "/alerts",
+    "settings": "/settings",
+    "thresholds": "/runs/broken/thresholds",
+    "report": "/runs/broken/report",
+}
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", RULES
+    )
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary'][:200]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_accessibility_violation(open_page: Open, name: str, theme: str) -> None:
+    page = open_page(PAGES[name], color_scheme=theme)
+    if "run" in name or name in {"compare", "report"}:
+        charts_drawn(page)
+    picture(page, f"{name}-{theme}")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", [360, 2560])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_narrow_and_wide_screens(open_page: Open, name: str, width: int) -> None:
+    page = open_page(PAGES[name], width=width)
+    picture(page, f"{name}-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == 360:
+        assert violations(page) == []
+
+
+def test_every_link_leads_somewhere(open_page: Open, dashboard: ServedProcess) -> None:
+    seen: set[str] = set()
+    waiting = ["/"]
+    page = open_page("/")
+    while waiting:
+        path = waiting.pop()
+        if path in seen or len(seen) > 60:
+            continue
+        seen.add(path)
+        answer = page.request.get(dashboard.url + path)
+        assert answer.status < 400, path
+        if "text/html" not in answer.headers["content-type"] or path.startswith("/docs"):
+            continue
+        page.goto(dashboard.url + path)
+        links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+        for link in links:
+            assert link.startswith(dashboard.url), link
+            target = link.removeprefix(dashboard.url).split("#")[0]
+            if not target.startswith(("/?", "/findings?", "/compare?", "/rules?", "/docs")):
+                waiting.append(target or "/")
+    assert {"/", "/runs/broken", "/rules", "/alerts", "/settings"} <= seen
+
+
+def test_all_of_a_page_weighs_less_than_600_kb(open_page: Open, dashboard: ServedProcess) -> None:
+    page = open_page("/runs/healthy")
+    charts_drawn(page)
+    sizes = page.evaluate(
+        "performance.getEntriesByType('resource').map(r => [r.name, r.encodedBodySize])"
+    )
+    html = page.request.get(f"{dashboard.url}/runs/healthy").body()
+    total = sum(size for name, size in sizes if "/events" not in name) + len(gzip.compress(html))
+    assert total < 600_000, sizes
+
+
+@pytest.mark.parametrize("name", ["runs", "run", "findings", "rules", "alerts", "settings"])
+def test_a_page_reads_without_scripts(open_page: Open, name: str) -> None:
+    page = open_page(PAGES[name], java_script_enabled=False)
+    assert page.locator("h1").count() == 1
+    if name == "run":
+        assert "Not ready for stage 2" in page.inner_text("#verdict")
+        assert page.locator("table.clauses tbody tr").count() == 13
+        assert (
+            "153" in page.locator("#chart-d_acc details").inner_html()
+            or page.locator("#chart-d_acc td").count() >= 10
+        )
+
+
+def test_the_pages_speak_chinese_and_remember_it(open_page: Open, dashboard: ServedProcess) -> None:
+    page = open_page("/runs/healthy?lang=zh")
+    assert "可以进入第二阶段" in page.inner_text("#verdict")
+    page.goto(f"{dashboard.url}/findings")
+    assert page.inner_text("h1") == "发现"
+    assert page.get_attribute("html", "lang") == "zh-CN"
+
+
+def test_the_chosen_theme_stays(open_page: Open, dashboard: ServedProcess) -> None:
+    page = open_page("/")
+    page.click("[data-theme-toggle]")
+    page.wait_for_selector("html[data-theme=dark]")
+    page.goto(f"{dashboard.url}/rules")
+    assert page.get_attribute("html", "data-theme") == "dark"
+
+
+def test_a_reader_without_any_run_learns_how_to_push_one(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    with dashboard.client() as client:
+        token = client.post(
+            "/api/v1/tokens", json={"name": "new", "scopes": ["read"], "projects": ["nothing"]}
+        ).json()["token"]
+    page = open_page("/login", storage_state=None)
+    page.fill("#token", token)
+    page.click("button[type=submit]")
+    page.wait_for_selector(".first-run")
+    assert f"GADWATCH_URL={dashboard.url}" in page.inner_text("#snippet-env")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("[data-copy='#snippet-env']")
+    assert dashboard.url in page.evaluate("navigator.clipboard.readText()")
+    assert violations(page) == []

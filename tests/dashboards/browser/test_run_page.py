@@ -1,0 +1,147 @@
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.dashboards.browser.conftest import Open, charts_drawn, push
+from tests.serving import ServedProcess
+
+
+def points(page: Page, chart: str) -> int:
+    found: int = page.evaluate(
+        "id => document.querySelector(`#chart-${id} .plot`).data"
+        ".find(t => t.meta.role === 'raw').x.length",
+        chart,
+    )
+    return found
+
+
+def span(page: Page, chart: str) -> list[float]:
+    found: list[float] = page.evaluate(
+        "id => document.querySelector(`#chart-${id} .plot`).layout.xaxis.range", chart
+    )
+    return found
+
+
+def test_the_page_follows_a_run_without_being_loaded_again(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    with dashboard.client() as client:
+        push(client, "growing", 40)
+        page = open_page("/runs/growing", height=2400)
+        charts_drawn(page, 6)
+        expect(page.locator("#verdict")).to_contain_text("Too early to say")
+        page.evaluate("window.mark = 'same page'")
+        assert points(page, "d_acc") == 40
+        push(client, "growing", 120, first=41)
+    expect(page.locator("#verdict")).to_contain_text("Ready for stage 2", timeout=15_000)
+    expect(page.locator("[data-last-step] >> nth=1")).to_have_text("120", timeout=15_000)
+    page.wait_for_function("document.querySelector('#chart-d_acc .plot').data[0].x.length === 120")
+    assert span(page, "d_acc")[1] >= 120
+    assert page.evaluate("window.mark") == "same page"
+    expect(page.locator("[data-live]")).to_contain_text("live")
+
+
+def test_the_list_of_runs_follows_too(open_page: Open, dashboard: ServedProcess) -> None:
+    page = open_page("/")
+    with dashboard.client() as client:
+        push(client, "newcomer", 5)
+    expect(page.locator("tr[data-run=newcomer]")).to_be_visible(timeout=15_000)
+
+
+def test_smoothing_log_scale_and_axis_are_in_the_address(open_page: Open) -> None:
+    page = open_page("/runs/healthy", height=2400)
+    charts_drawn(page, 6)
+    page.locator("input[name=smooth]").fill("0.8")
+    page.check("input[name=log]")
+    page.select_option("select[name=axis]", "relative")
+    page.wait_for_function(
+        "document.querySelector('#chart-d_acc .plot').data.some(t => t.meta.role === 'smooth')"
+        " && document.querySelector('#chart-d_acc .plot').layout.yaxis.type === 'log'"
+        " && document.querySelector('#chart-d_acc .plot').layout.xaxis.ticksuffix === ' h'"
+    )
+    assert re.search(r"axis=relative&smooth=0\.8&log=1", page.url)
+    page.reload()
+    charts_drawn(page, 6)
+    assert page.evaluate("document.querySelector('#chart-d_acc .plot').layout.yaxis.type") == "log"
+
+
+def test_a_zoom_goes_for_all_charts_and_back(open_page: Open) -> None:
+    page = open_page("/runs/healthy", height=2400)
+    charts_drawn(page, 6)
+    box = page.locator("#chart-d_acc .plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile("from="))
+    page.wait_for_function(
+        "document.querySelector('#chart-ranking_loss .plot').layout.xaxis.range[1] < 150"
+    )
+    page.click("[data-reset-zoom]")
+    page.wait_for_function(
+        "document.querySelector('#chart-ranking_loss .plot').layout.xaxis.range[1] > 250"
+    )
+    assert "from=" not in page.url
+
+
+def test_hovering_one_chart_points_at_the_same_step_in_the_others(open_page: Open) -> None:
+    page = open_page("/runs/healthy", height=2400)
+    charts_drawn(page, 6)
+    page.locator("#chart-d_acc .plot .nsewdrag").first.hover()
+    page.wait_for_selector("#chart-score_diff .hoverlayer .legend", state="attached")
+
+
+def test_findings_and_their_marks_lead_to_each_other(open_page: Open) -> None:
+    page = open_page("/runs/broken", height=1000)
+    link = page.locator("[data-goto-step]").first
+    assert (link.get_attribute("href") or "").startswith("#chart-")
+    link.click()
+    charts_drawn(page)
+    marks = page.evaluate(
+        "document.querySelector('#chart-grad_norm .plot').data"
+        ".filter(t => t.meta.role === 'findings').flatMap(t => t.customdata)"
+    )
+    assert marks
+    for mark in marks:
+        expect(page.locator(f"[id='{mark}']")).to_be_attached()
+
+
+def test_metrics_are_searched_and_drawn_when_seen(open_page: Open) -> None:
+    page = open_page("/runs/healthy")
+    page.fill("[data-metric-search]", "mfu")
+    expect(page.locator("[data-prefix] [data-chart]:visible")).to_have_count(1)
+    page.locator("[data-prefix] [data-chart]:visible").scroll_into_view_if_needed()
+    page.wait_for_selector("#chart-perf-mfu .main-svg")
+    page.fill("[data-metric-search]", "no such metric")
+    expect(page.locator("[data-no-metric]")).to_be_visible()
+
+
+def test_a_chart_is_pinned_shown_as_a_table_and_taken_as_a_picture(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page("/runs/healthy", height=1600)
+    charts_drawn(page)
+    for kind in ("png", "svg"):
+        with page.expect_download() as download:
+            page.click(f"#chart-d_acc [data-tool={kind}]")
+        target = tmp_path / f"chart.{kind}"
+        download.value.save_as(target)
+        assert target.stat().st_size > 5000
+    page.click("#chart-d_acc .data summary")
+    expect(page.locator("#chart-d_acc table")).to_be_visible()
+    page.click("#chart-d_acc [data-tool=pin]")
+    page.wait_for_url(re.compile("pin=critic%2Fd_acc"))
+
+
+def test_keys_reach_the_search_and_leave_it(open_page: Open) -> None:
+    page = open_page("/")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.name") != "q"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement !== document.body")
