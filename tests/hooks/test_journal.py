@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadwatch_hooks import journal as journal_module
@@ -32,6 +32,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Journal]]:
         journal.close()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(

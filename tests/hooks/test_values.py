@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gadwatch_hooks
@@ -70,6 +70,7 @@ def test_a_tensor_that_is_changed_afterwards_was_read_before() -> None:
     assert numbers_of(frozen)[0] == {"loss": 1.0}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), ANYTHING, max_size=6), ANYTHING)
 def test_any_metrics_become_valid_json_or_are_counted(metrics: dict[str, Any], step: Any) -> None:
     losses = Losses()
@@ -84,6 +85,7 @@ def test_any_metrics_become_valid_json_or_are_counted(metrics: dict[str, Any], s
         assert value in {"NaN", "Infinity", "-Infinity"} or math.isfinite(value)
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_any_config_becomes_valid_json(config: Any) -> None:
     json.loads(op_line("config", config=plain(config)), parse_constant=_refuse)
@@ -138,6 +140,7 @@ def test_gad_metrics_refuse_what_are_no_pairs(
         gadwatch_hooks.gad_metrics(teacher, student, temperature)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1))
 def test_both_ways_to_gad_metrics_agree(pairs: list[tuple[float, float]]) -> None:
     teacher, student = [t for t, _ in pairs], [s for _, s in pairs]

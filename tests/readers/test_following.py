@@ -226,7 +226,7 @@ def test_kill_9_neither_loses_nor_repeats_what_was_dealt_with(
 @given(
     st.lists(st.sampled_from(["add", "half", "poll", "restart", "rotate"]), min_size=1, max_size=25)
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_whatever_happens_every_line_is_read_once_and_in_order(actions: list[str]) -> None:
     with TemporaryDirectory() as name:
         path, position = Path(name) / "x.log", Path(name) / "position"

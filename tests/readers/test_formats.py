@@ -253,7 +253,7 @@ def test_progress_counts_the_bytes(log: Log) -> None:
     ),
     st.sampled_from([VerlConsole, Jsonl, Csv, PrintedDicts]),
 )
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_no_line_makes_a_parser_fail(lines: list[str], parser: type) -> None:
     instance = parser()
     for line in lines:
@@ -262,6 +262,7 @@ def test_no_line_makes_a_parser_fail(lines: list[str], parser: type) -> None:
             assert all(isinstance(value, float) for value in entry.metrics.values())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1), st.floats() | st.integers() | st.text(), max_size=5))
 def test_a_printed_dict_reads_back(values: dict[str, Any]) -> None:
     assert repr(literal_dict(repr(values))) == repr(values)
