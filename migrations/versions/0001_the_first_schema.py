@@ -196,6 +196,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("pack", sa.Text(), nullable=False),
         sa.Column("engine_state", sa.LargeBinary(), nullable=True),
+        sa.Column("state_step", sa.BigInteger(), nullable=True),
         sa.Column("replay_wanted", sa.Boolean(), nullable=False),
         sa.Column("replays_asked", sa.BigInteger(), nullable=False),
         sa.Column("seal_wanted", sa.Boolean(), nullable=False),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from operator import attrgetter
+from typing import Final
 
 from gadwatch_rules import canonical_name
 from gadwatch_rules.catalogue import METRICS, means_percent
@@ -11,8 +12,10 @@ from gadwatch_service.ingest.parse import PushedStep, check_name
 from gadwatch_service.judging.run import JudgedRun
 from gadwatch_service.settings import Settings
 
-PERCENT = tuple(metric.name for metric in METRICS if metric.percent)
-TOO_MANY_METRICS = "too_many_metrics"
+PERCENT: Final = tuple(metric.name for metric in METRICS if metric.percent)
+"""Metrics that some trainers log as percent."""
+
+TOO_MANY_METRICS: Final = "too_many_metrics"
 """Why a value is rejected: the run already has ``max_metrics_per_run`` names."""
 
 
@@ -21,13 +24,18 @@ class Columns:
 
     Aliases are stored under the canonical name; where a step has both, the canonical name's
     value counts. Percent becomes a fraction once the run has shown that it logs percent.
+
+    Steps of one run mostly carry the same names in the same order, so the layout found for one
+    step is kept for the next.
     """
 
     def __init__(self, run: JudgedRun, settings: Settings) -> None:
         self._run = run
         self._settings = settings
-        self._places: dict[str, int | None] = {}
-        self._aliases: set[str] = set()
+        self._names: list[str] | None = None
+        self._spots: list[int | None] = []
+        self._distinct = False
+        self._whole = False
         self.new_names: list[str] = []
         self.new_percent: set[str] = set()
         self.rejected: Counter[str] = Counter()
@@ -47,39 +55,50 @@ class Columns:
         return rows
 
     def _values(self, pushed: PushedStep) -> Values:
-        places = self._places
         metrics = pushed.metrics
-        try:
-            spots = [places[name] for name in metrics]
-        except KeyError:
-            spots = [self._place(name, pushed.step) for name in metrics]
-        values: Values = [None] * len(self._run.metrics)
-        aliases = self._aliases
-        for (name, value), spot in zip(metrics.items(), spots, strict=True):
-            if spot is None:
-                self.rejected[TOO_MANY_METRICS] += 1
-            elif values[spot] is None or name not in aliases:
-                values[spot] = value
+        if (names := list(metrics)) != self._names:
+            self._lay_out(names, pushed.step)
+        values: Values
+        if self._whole:
+            values = list(metrics.values())
+        else:
+            values = [None] * len(self._run.metrics)
+            if self._distinct:
+                for spot, value in zip(self._spots, metrics.values(), strict=True):
+                    values[spot] = value  # type: ignore[index]  # none is None where all differ
+            else:
+                self._fill(values, metrics)
         self._to_fractions(values)
         return values
 
+    def _lay_out(self, names: list[str], step: int) -> None:
+        self._names = names
+        self._spots = spots = [self._place(name, step) for name in names]
+        self._distinct = None not in spots and len(set(spots)) == len(spots)
+        self._whole = self._distinct and spots == list(range(len(self._run.metrics)))
+
     def _place(self, name: str, step: int) -> int | None:
-        if name in self._places:
-            return self._places[name]
-        canonical = canonical_name(name)
         run = self._run
+        if name in run.places:
+            return run.places[name]
+        canonical = canonical_name(name)
         place = run.positions.get(canonical)
         if place is None:
             check_name(canonical, step, self._settings)
-            if len(run.metrics) < self._settings.max_metrics_per_run:
-                place = len(run.metrics)
-                run.metrics.append(canonical)
-                run.positions[canonical] = place
-                self.new_names.append(canonical)
-        if canonical != name:
-            self._aliases.add(name)
-        self._places[name] = place
+            if len(run.metrics) >= self._settings.max_metrics_per_run:
+                return None
+            place = run.add_metric(canonical)
+            self.new_names.append(canonical)
+        run.places[name] = place
         return place
+
+    def _fill(self, values: Values, metrics: dict[str, float]) -> None:
+        """The general case: rejected names, or aliases beside their canonical name."""
+        for (name, value), spot in zip(metrics.items(), self._spots, strict=True):
+            if spot is None:
+                self.rejected[TOO_MANY_METRICS] += 1
+            elif values[spot] is None or name == self._run.metrics[spot]:
+                values[spot] = value
 
     def _to_fractions(self, values: Values) -> None:
         run = self._run
@@ -90,8 +109,21 @@ class Columns:
             value = values[place]
             if value is None:
                 continue
-            if name not in run.percent and means_percent(name, value):
+            if value > 1 and name not in run.percent and means_percent(name, value):
                 run.percent.add(name)
                 self.new_percent.add(name)
             if name in run.percent:
                 values[place] = value / 100
+
+
+def knows_all(run: JudgedRun, steps: Iterable[PushedStep]) -> bool:
+    """Whether every name of these steps has its place already, and none newly shows percent."""
+    known = run.places
+    names: list[str] | None = None
+    for pushed in steps:
+        if list(pushed.metrics) == names:
+            continue
+        names = list(pushed.metrics)
+        if not all(name in known for name in names):
+            return False
+    return True

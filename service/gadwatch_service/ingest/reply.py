@@ -1,6 +1,13 @@
-from typing import Any
+from collections.abc import Mapping
+from typing import Final, Self
 
 import msgspec
+
+from gadwatch_service.ingest.sorting import Batch
+from gadwatch_service.judging.run import JudgedRun
+
+_SHOWN: Final = 20
+"""Most conflicts that a reply names."""
 
 
 class Readiness(msgspec.Struct):
@@ -31,4 +38,23 @@ class PushReply(msgspec.Struct):
     verdict: Readiness
     stage: str
     last_step: int | None
-    conflicts: list[Any] = []
+    conflicts: list[tuple[int, str]] = []
+
+    @classmethod
+    def of(cls, run: JudgedRun, attempt: int, batch: Batch, rejected: Mapping[str, int]) -> Self:
+        """The reply to a batch that stands now."""
+        row = run.row
+        return cls(
+            accepted=len(batch.fresh) + len(batch.changed),
+            duplicate=batch.duplicate,
+            late=batch.late,
+            rejected=sum(rejected.values()),
+            reasons=dict(rejected),
+            run=run.run_id,
+            attempt=attempt,
+            health=row.health,
+            verdict=Readiness(row.verdict, row.verdict_since, row.first_ready_step),
+            stage=row.stage,
+            last_step=row.last_step,
+            conflicts=batch.conflicts[:_SHOWN],
+        )

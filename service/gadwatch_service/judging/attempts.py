@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 from gadwatch_rules.findings import Changes, FindingChange
 from gadwatch_service.judging import repository
-from gadwatch_service.judging.keeper import Hold, engine_for
+from gadwatch_service.judging.hold import Hold
+from gadwatch_service.judging.loading import engine_for
 from gadwatch_service.judging.run import Attempt, JudgedRun
 
 

@@ -1,6 +1,6 @@
 """The SQL of a run's writers: on the driver's own connection, every statement naming the run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from gadwatch_rules.findings import FindingChange, VerdictChange
-from gadwatch_service.judging.run import STATE_COLUMNS, Attempt, StateRow
-from gadwatch_service.store.binary import PackedFloats, PackedFloatsDumper, pack_floats
+from gadwatch_service.history.steps import StoredStep
+from gadwatch_service.judging.run import STATE_COLUMNS, Attempt, JudgedRun, StateRow
+from gadwatch_service.store.binary import pack_floats
 
-_JSON_COLUMNS: Final = frozenset({"open_findings", "latest", "losses"})
 _LOCK: Final = "SELECT version FROM run_states WHERE run_id = %s FOR UPDATE"
 _LOAD: Final = f"""
 SELECT r.project, r.name, r.warmup_steps, r.metrics, r.percent, r.overrides AS run_overrides,
@@ -24,10 +24,23 @@ JOIN runs r ON r.run_id = s.run_id
 LEFT JOIN projects p ON p.name = r.project
 WHERE s.run_id = %s
 """  # noqa: S608 - column names of our own
-_SAVE: Final = f"""
-UPDATE run_states SET {", ".join(f"{name} = %({name})s" for name in STATE_COLUMNS)}
-WHERE run_id = %(run_id)s
-"""  # noqa: S608 - the same
+_ADD_STEP: Final = """
+INSERT INTO tail (run_id, attempt, step, time, values)
+SELECT run_id, %(attempt)s, %(step)s, to_timestamp(%(time)s::float8), %(values)b FROM saved
+"""
+
+
+def _save(columns: Iterable[str]) -> str:
+    """Writes these columns if the row is still at the version that was seen."""
+    changes = ", ".join(f"{name} = %({name})s" for name in columns)
+    return f"UPDATE run_states SET {changes} WHERE run_id = %(run_id)s AND version = %(seen)s"  # noqa: S608 - column names of our own
+
+
+_STATE: Final = ("engine_state", "state_step")
+_SAVE_ALL: Final = _save(STATE_COLUMNS)
+_SAVE_REST: Final = _save(name for name in STATE_COLUMNS if name not in _STATE)
+"""Leaves the engine state alone: it is large, and follows from the steps behind it."""
+
 _ATTEMPTS: Final = """
 SELECT attempt, sessions, first_step, last_step, started_at, stages
 FROM attempts WHERE run_id = %s ORDER BY attempt
@@ -74,12 +87,13 @@ async def lock(connection: AsyncConnection, run_id: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-async def load(connection: AsyncConnection, run_id: str) -> tuple[StateRow, dict[str, Any]]:
-    """The locked run's state row, and what else its writers need of ``runs`` and ``projects``."""
+async def load(connection: AsyncConnection, run_id: str) -> tuple[StateRow, dict[str, Any]] | None:
+    """A run's state row, and what else its writers need of ``runs`` and ``projects``."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_LOAD, [run_id])
         found = await cursor.fetchone()
-    assert found is not None
+    if found is None:
+        return None
     return StateRow(**{name: found.pop(name) for name in STATE_COLUMNS}), found
 
 
@@ -89,14 +103,36 @@ async def load_attempts(connection: AsyncConnection, run_id: str) -> dict[int, A
     return {row[0]: Attempt(*row) for row in await cursor.fetchall()}
 
 
-async def save(connection: AsyncConnection, run_id: str, row: StateRow) -> None:
-    """Write the state row."""
+async def save(connection: AsyncConnection, run: JudgedRun, seen: int) -> bool:
+    """Write the state row; False when its version is not ``seen`` any more."""
+    statement = _SAVE_REST if run.unsaved else _SAVE_ALL
+    cursor = await connection.execute(statement, _values(run, seen))
+    return cursor.rowcount == 1
+
+
+async def save_with_step(
+    connection: AsyncConnection, run: JudgedRun, seen: int, step: StoredStep
+) -> bool:
+    """Write the state row and one new step of the newest attempt, in one statement."""
+    saving = _SAVE_REST if run.unsaved else _SAVE_ALL
+    values = _values(run, seen)
+    values |= {"step": step.step, "time": step.time, "values": pack_floats(step.values)}
+    cursor = await connection.execute(
+        f"WITH saved AS ({saving} RETURNING run_id) {_ADD_STEP}", values
+    )
+    return cursor.rowcount == 1
+
+
+def _values(run: JudgedRun, seen: int) -> dict[str, Any]:
+    row = run.row
     values: dict[str, Any] = {name: getattr(row, name) for name in STATE_COLUMNS}
-    for name in _JSON_COLUMNS:
-        values[name] = json(values[name])
+    values["open_findings"] = json(row.open_findings)
+    values["latest"] = json(row.latest)
+    values["losses"] = json(row.losses)
     values["sparkline"] = pack_floats(row.sparkline)
-    values["run_id"] = run_id
-    await connection.execute(_SAVE, values)
+    values["run_id"] = run.run_id
+    values["seen"] = seen
+    return values
 
 
 async def save_attempt(connection: AsyncConnection, run_id: str, attempt: Attempt) -> None:
@@ -189,11 +225,6 @@ async def add_verdicts(
                 "now": now,
             },
         )
-
-
-def prepare(connection: AsyncConnection) -> None:
-    """Teach a connection the binary form of packed arrays."""
-    connection.adapters.register_dumper(PackedFloats, PackedFloatsDumper)
 
 
 def json(value: Any) -> Jsonb:

@@ -2,8 +2,11 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
-from gadwatch_rules import Engine
+from gadwatch_rules import Engine, watched_metrics
 from gadwatch_rules.pack import Overrides
+
+WATCHED: Final = frozenset(watched_metrics())
+"""The names of all metrics that any rule judges."""
 
 
 @dataclass(slots=True)
@@ -16,6 +19,7 @@ class StateRow:
     attempt: int
     pack: str
     engine_state: bytes | None
+    state_step: int | None
     replay_wanted: bool
     replays_asked: int
     seal_wanted: bool
@@ -76,7 +80,23 @@ class JudgedRun:
     attempts: dict[int, Attempt]
     engine: Engine
     state: Any
+    unsaved: int = 0
+    """Steps that ``state`` has seen and the stored one has not."""
     positions: dict[str, int] = field(init=False)
+    places: dict[str, int] = field(default_factory=dict)
+    """The places of names as they were sent, aliases included, as far as they were seen."""
+    watched: list[tuple[str, int]] = field(init=False)
+    """Name and place of each metric that is judged."""
 
     def __post_init__(self) -> None:
         self.positions = {name: place for place, name in enumerate(self.metrics)}
+        self.watched = [(name, place) for place, name in enumerate(self.metrics) if name in WATCHED]
+
+    def add_metric(self, name: str) -> int:
+        """Give a new metric its place in the catalogue."""
+        place = len(self.metrics)
+        self.metrics.append(name)
+        self.positions[name] = place
+        if name in WATCHED:
+            self.watched.append((name, place))
+        return place

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import nan
 from typing import Final
 
-from gadwatch_rules import Step, watched_metrics
+from gadwatch_rules import Step
 from gadwatch_rules.jsonsafe import safe
 from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.judging.run import JudgedRun
@@ -12,15 +12,17 @@ from gadwatch_service.judging.run import JudgedRun
 SPARK: Final = 64
 """Most values of a sparkline."""
 
-WATCHED: Final = frozenset(watched_metrics())
-
 _LEADING: Final = ("critic/d_acc", "critic/rewards/mean", "critic/score/mean")
 
 
-def as_step(names: Sequence[str], row: StoredStep) -> Step:
-    """A stored step as the rules take it."""
+def as_step(run: JudgedRun, row: StoredStep) -> Step:
+    """A stored step as the rules take it: what they judge of it, by name."""
+    values = row.values
+    width = len(values)
     metrics = {
-        name: value for name, value in zip(names, row.values, strict=False) if value is not None
+        name: value
+        for name, place in run.watched
+        if place < width and (value := values[place]) is not None
     }
     return Step(row.step, metrics, row.time)
 
@@ -29,8 +31,9 @@ def note_latest(run: JudgedRun, rows: Sequence[StoredStep]) -> None:
     """Keep the newest value of each watched metric; ``rows`` are the newest steps, in order."""
     latest = dict(run.row.latest)
     for row in rows:
-        for name, value in zip(run.metrics, row.values, strict=False):
-            if value is not None and name in WATCHED:
+        for name, place in run.watched:
+            value = row.values[place] if place < len(row.values) else None
+            if value is not None:
                 latest[name] = safe(value)
     run.row.latest = latest
 

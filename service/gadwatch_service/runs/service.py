@@ -19,13 +19,9 @@ from gadwatch_rules import PackError
 from gadwatch_rules.assessment import Assessment
 from gadwatch_service.errors import Conflict, Invalid
 from gadwatch_service.judging import repository as judging
-from gadwatch_service.judging.keeper import (
-    Hold,
-    Keeper,
-    engine_for,
-    load_run,
-    unknown_run,
-)
+from gadwatch_service.judging.hold import Hold
+from gadwatch_service.judging.keeper import Keeper
+from gadwatch_service.judging.loading import engine_for, load_run, unknown_run
 from gadwatch_service.runs import repository
 from gadwatch_service.runs.query import RunQuery
 from gadwatch_service.runs.repository import Page

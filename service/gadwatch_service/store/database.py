@@ -10,9 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 from gadwatch_service.errors import Invalid, Unavailable, problem_response
-
-POOL_WAIT_SECONDS: Final = 5.0
-"""How long a request waits for a connection before it is sent away with a 503."""
+from gadwatch_service.store.binary import PackedFloats, PackedFloatsDumper
+from gadwatch_service.store.pool import WAIT_SECONDS, DriverPool
 
 _OPTIONS: Final = (
     "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
@@ -28,10 +27,11 @@ class Database:
             url,
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
+            pool_timeout=WAIT_SECONDS,
             pool_use_lifo=True,
             connect_args={"options": _OPTIONS, "application_name": "gadwatch"},
         )
+        self.drivers = DriverPool(url.replace("+psycopg", "", 1), pool, _OPTIONS)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -50,13 +50,16 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.drivers.close()
         await self.engine.dispose()
 
 
 async def driver_connection(connection: AsyncConnection) -> psycopg.AsyncConnection:
     """The psycopg connection below: for COPY, pipelines and binary results."""
     raw = await connection.get_raw_connection()
-    return cast("psycopg.AsyncConnection", raw.driver_connection)
+    driver = cast("psycopg.AsyncConnection", raw.driver_connection)
+    driver.adapters.register_dumper(PackedFloats, PackedFloatsDumper)
+    return driver
 
 
 def database_of(request: Request) -> Database:

@@ -16,7 +16,9 @@ from gadwatch_service.errors import NotFound
 from gadwatch_service.history.reading import iterate_steps
 from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.judging import repository as judging
-from gadwatch_service.judging.keeper import Hold, Keeper, load_run
+from gadwatch_service.judging.hold import Hold
+from gadwatch_service.judging.keeper import Keeper
+from gadwatch_service.judging.loading import load_run
 from gadwatch_service.judging.run import JudgedRun
 from gadwatch_service.judging.summary import as_step, note_latest, note_sparkline
 from gadwatch_service.store.database import Database, driver_connection
@@ -114,7 +116,7 @@ class Replay:
         if not rows:
             return
         run = self.run
-        steps = [as_step(run.metrics, row) for row in rows]
+        steps = [as_step(run, row) for row in rows]
         self._report(run.engine.advance(run.state, steps))
         note_latest(run, rows)
         note_sparkline(run, run.row.steps, rows)

@@ -12,7 +12,8 @@ from gadwatch_service.history import repository
 from gadwatch_service.history.blocks import BLOCK_STEPS, make_blocks, split
 from gadwatch_service.history.reading import merge
 from gadwatch_service.history.steps import StoredStep
-from gadwatch_service.judging.keeper import Hold, Keeper
+from gadwatch_service.judging.hold import Hold
+from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.store.database import Database
 from gadwatch_service.upkeep.repository import list_to_seal
 

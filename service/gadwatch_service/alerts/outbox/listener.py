@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.alerts.events import RunFacts
 from gadwatch_service.alerts.outbox.record import record_changes
-from gadwatch_service.judging.keeper import Transition
+from gadwatch_service.judging.hold import Transition
 
 _ENDS: Final = frozenset({"finished", "failed", "killed"})
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from gadwatch_service.alerts.stalls import repository
 from gadwatch_service.errors import NotFound
-from gadwatch_service.judging.keeper import Hold, Keeper
+from gadwatch_service.judging.hold import Hold
+from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.store.database import Database
 
 _BATCH: Final = 200

@@ -81,6 +81,8 @@ class RunState(Base):
     pack: Mapped[str] = mapped_column(Text)
     """``name@version`` of the pack that judged last."""
     engine_state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    state_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The newest step that ``engine_state`` has seen; later ones are folded when it is loaded."""
     replay_wanted: Mapped[bool]
     """Steps came late or rules changed: the state must be derived anew from the store."""
     replays_asked: Mapped[int] = mapped_column(BigInteger)

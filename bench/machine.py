@@ -1,0 +1,53 @@
+"""What a figure was measured on, and how figures are told."""
+
+import platform
+import statistics
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+
+def describe() -> str:
+    """Processor, memory and versions in one line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    memory = psutil.virtual_memory().total / 2**30
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("fastapi", "psycopg", "msgspec", "numpy", "uvicorn")
+    )
+    return (
+        f"{psutil.cpu_count()} × {model}, {memory:.0f} GiB, Python {platform.python_version()}, "
+        f"{packages}"
+    )
+
+
+def cpu_seconds(*pids: int) -> float:
+    """Processor time that these processes and all their children have used so far."""
+    total = 0.0
+    for pid in pids:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def load() -> str:
+    """How busy the machine is with other things: the load of the last minute."""
+    return f"{psutil.getloadavg()[0]:.1f}"
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of several measurements."""
+    return statistics.median(values)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that ``share`` of the sorted values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

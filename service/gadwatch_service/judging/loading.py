@@ -1,0 +1,78 @@
+import json
+from functools import lru_cache
+
+from psycopg import AsyncConnection
+
+from gadwatch_rules import Engine
+from gadwatch_rules.errors import StateError
+from gadwatch_rules.pack import Overrides
+from gadwatch_service.errors import NotFound
+from gadwatch_service.history.reading import iterate_steps
+from gadwatch_service.judging import repository
+from gadwatch_service.judging.run import Attempt, JudgedRun
+from gadwatch_service.judging.summary import as_step
+
+
+async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
+    """The run as the database has it. Raises NotFound.
+
+    The stored engine state is brought up to the newest step by folding the stored steps that it
+    has not seen, so that single steps need not store it each time. A state of another engine
+    version is derived anew later, by replay.
+    """
+    loaded = await repository.load(driver, run_id)
+    if loaded is None:
+        raise unknown_run(run_id)
+    row, found = loaded
+    attempts = await repository.load_attempts(driver, run_id)
+    overrides = {**found["project_overrides"]}
+    for rule, limits in found["run_overrides"].items():
+        overrides[rule] = {**overrides.get(rule, {}), **limits}
+    engine = engine_for(attempts[row.attempt], found["warmup_steps"], overrides)
+    run = JudgedRun(
+        run_id=run_id,
+        project=found["project"],
+        name=found["name"],
+        warmup_steps=found["warmup_steps"],
+        overrides=overrides,
+        metrics=found["metrics"],
+        percent=set(found["percent"]),
+        row=row,
+        attempts=attempts,
+        engine=engine,
+        state=engine.new_state(),
+    )
+    if row.engine_state is not None:
+        try:
+            run.state = engine.load(row.engine_state)
+        except StateError:
+            row.ask_replay()
+            return run
+    await _catch_up(driver, run)
+    return run
+
+
+async def _catch_up(driver: AsyncConnection, run: JudgedRun) -> None:
+    row = run.row
+    if row.last_step is None or row.state_step == row.last_step:
+        return
+    first = 0 if row.state_step is None else row.state_step + 1
+    steps = iterate_steps(driver, run.run_id, row.attempt, first, row.last_step)
+    async for portion in steps:
+        run.engine.advance(run.state, [as_step(run, one) for one in portion])
+        run.unsaved += len(portion)
+
+
+def engine_for(attempt: Attempt, warmup_steps: int | None, overrides: Overrides) -> Engine:
+    """The engine that judges an attempt from its beginning."""
+    return _engine(attempt.stages[0]["stage"], warmup_steps, json.dumps(overrides, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _engine(stage: str | None, warmup_steps: int | None, overrides: str) -> Engine:
+    return Engine.for_run(stage, warmup_steps, json.loads(overrides))
+
+
+def unknown_run(run_id: str) -> NotFound:
+    """The problem for a run that is not there, or not for this token."""
+    return NotFound(f"There is no run {run_id!r}: create it with POST /api/v1/runs.", run=run_id)
