@@ -271,3 +271,54 @@ def test_a_body_that_cannot_be_used_is_answered_in_mlflows_shape(
     caught.value.close()
     assert caught.value.code == status
     assert set(answer) == {"error_code", "message"}
+
+
+def test_a_long_history_comes_whole_and_in_pages(
+    mlflow_client: MlflowClient, served: ServedProcess, project: str
+) -> None:
+    run_id = mlflow_client.create_run(mlflow_client.create_experiment(project)).info.run_id
+    for start in range(0, 2000, 500):
+        steps = range(start, start + 500)
+        mlflow_client.log_batch(
+            run_id, [Metric("loss", math.sin(step), 1000 + step, 2 * step) for step in steps]
+        )
+    found = mlflow_client.get_metric_history(run_id, "loss")
+    expected = [(2 * step, math.sin(step), 1000 + step) for step in range(2000)]
+    assert [(one.step, one.value, one.timestamp) for one in found] == expected
+    pages, token = [], ""
+    with served.client() as client:
+        while True:
+            query = {"run_id": run_id, "metric_key": "loss", "max_results": "700"}
+            path = "/api/2.0/mlflow/metrics/get-history"
+            page = client.get(path, params={**query, "page_token": token}).json()
+            pages.append([metric["step"] for metric in page["metrics"]])
+            if not (token := page.get("next_page_token", "")):
+                break
+    assert [len(page) for page in pages] == [700, 700, 600]
+    assert [step for page in pages for step in page] == [step for step, _, _ in expected]
+
+
+def test_a_token_sees_only_its_projects_and_only_what_its_scopes_allow(
+    mlflow_client: MlflowClient,
+    served: ServedProcess,
+    project: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = mlflow_client.create_run(mlflow_client.create_experiment(f"{project}-other"))
+    wish = {"name": "trainer", "scopes": ["ingest"], "projects": [project]}
+    with served.client() as client:
+        token = client.post("/api/v1/tokens", json=wish).raise_for_status().json()["token"]
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)
+    mlflow.set_experiment(project)
+    with mlflow.start_run() as run:
+        mlflow.log_metric("loss", 1.0, step=1)
+    assert mlflow_client.get_run(run.info.run_id).info.status == "FINISHED"
+    for call, code in (
+        (lambda: mlflow_client.get_run(other.info.run_id), "RESOURCE_DOES_NOT_EXIST"),
+        (lambda: mlflow_client.create_experiment("elsewhere"), "PERMISSION_DENIED"),
+        (lambda: mlflow_client.delete_run(run.info.run_id), "PERMISSION_DENIED"),
+        (lambda: mlflow_client.search_runs(["0"]), "PERMISSION_DENIED"),
+    ):
+        with pytest.raises(MlflowException) as caught:
+            call()
+        assert caught.value.error_code == code

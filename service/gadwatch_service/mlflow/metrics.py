@@ -1,19 +1,23 @@
 """Metrics as MLflow's clients log them and read them back."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from gadwatch_rules import canonical_name
 from gadwatch_service.ingest.parse import MAX_STEP, Push, PushedStep, check_push
-from gadwatch_service.mlflow import repository, runs
+from gadwatch_service.mlflow import repository
 from gadwatch_service.mlflow.errors import invalid
 from gadwatch_service.mlflow.paging import page_of
 from gadwatch_service.mlflow.requests import Door
 from gadwatch_service.mlflow.schemas import Metric
 from gadwatch_service.mlflow.views import metric_view
 from gadwatch_service.mlflow.wire import double_in, int64_in, metric_in
+from gadwatch_service.runs import service
+from gadwatch_service.series.service import read_series
 
 MAX_HISTORY: Final = 25_000
+EVERY_POINT: Final = 2**31
 
 
 async def push(door: Door, run_id: str, metrics: Iterable[Metric]) -> None:
@@ -49,13 +53,18 @@ def steps_of(metrics: Iterable[Metric]) -> list[PushedStep]:
 async def history(
     door: Door, run_id: str, key: str, max_results: str | None, token: str | None
 ) -> dict[str, Any]:
-    """Every value of a metric in the run's newest attempt, a page at a time."""
+    """Every value of a metric in the run's newest attempt; a page's token is its first step."""
     page = page_of(max_results, token, MAX_HISTORY)
     name = canonical_name(metric_in(key))
     async with door.database.session() as session:
-        _, state, _ = await runs.visible(session, door, run_id)
-        points = await repository.history(
-            session, run_id, state.attempt, name, page.offset, page.size + 1
+        run = await service.get_run(session, run_id, door.who.sees)
+        [found] = await read_series(
+            session, run, [name], from_step=page.offset, points=EVERY_POINT, axis="wall"
         )
-    shown = [metric_view(name, *point) for point in points[: page.size]]
-    return {"metrics": shown, **page.next(page.offset + len(points))}
+    points = zip(found.values, found.steps, found.times, strict=True)
+    views = [
+        metric_view(name, value, step, round(time * 1000))
+        for value, step, time in islice(points, page.size)
+    ]
+    more = len(found.steps) > page.size
+    return {"metrics": views, **({"next_page_token": str(found.steps[page.size])} if more else {})}

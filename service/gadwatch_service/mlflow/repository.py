@@ -43,12 +43,6 @@ CROSS JOIN LATERAL (
 WHERE r.run_id = ANY(:run_ids)
 """)
 
-_HISTORY = text("""
-SELECT value, step, extract(epoch FROM time)::float8 FROM metric_points
-WHERE run_id = :run_id AND attempt = :attempt AND metric = :metric
-ORDER BY step OFFSET :offset LIMIT :limit
-""")
-
 
 async def experiment_by_id(session: AsyncSession, experiment_id: int) -> Experiment | None:
     """The experiment with this number."""
@@ -149,23 +143,6 @@ async def latest_values(
     ):
         found[run_id][metric] = (value, step, round(time * 1000))
     return found
-
-
-async def history(
-    session: AsyncSession, run_id: str, attempt: int, metric: str, offset: int, limit: int
-) -> Sequence[tuple[float, int, int]]:
-    """Values of a metric in order, each with its step and its unix milliseconds."""
-    rows = await session.execute(
-        _HISTORY,
-        {
-            "run_id": run_id,
-            "attempt": attempt,
-            "metric": metric,
-            "offset": offset,
-            "limit": limit,
-        },
-    )
-    return [(value, step, round(time * 1000)) for value, step, time in rows]
 
 
 async def tag_run(session: AsyncSession, run_id: str, tags: Mapping[str, str]) -> None:
