@@ -18,7 +18,7 @@ def steps(first: int, count: int, seed: int = 1) -> list[Step]:
     made = []
     for step in range(first, first + count):
         reward = -1.75 + noise.gauss(0, 0.08)
-        accuracy = sum(noise.random() < 0.94 for _ in range(64)) / 64
+        accuracy = 0.93 + noise.gauss(0, 0.015)
         made.append(
             Step(
                 step,
@@ -32,7 +32,7 @@ def steps(first: int, count: int, seed: int = 1) -> list[Step]:
                     "reward/discriminator_mean": reward,
                     "critic/rewards/mean": reward,
                     "critic/tie_ratio": 0.01,
-                    "critic/pairs": 64.0,
+                    "critic/pairs": 256.0,
                     "critic/temperature": 2.0,
                     "critic/score_reg": 0.1,
                     "response_length/mean": 200 + noise.gauss(0, 5),

@@ -1,11 +1,11 @@
 """How much a series swings, apart from where it is going."""
 
 from collections.abc import Sequence
-from operator import sub
+from math import sqrt
+from operator import mul, sub
 from typing import NamedTuple
 
 from gadwatch_rules.trend import block_means
-from gadwatch_rules.window import step_spread
 
 FLOOR = 0.05
 """Levels below this are taken as this, so that a loss near 0 is not divided by nothing."""
@@ -26,13 +26,16 @@ class Swing(NamedTuple):
 
 def swing(values: Sequence[float], short: int = 10) -> Swing:
     """Measure at least ``short`` + 10 values."""
-    values = list(values)
     level = max(abs(sum(values) / len(values)), FLOOR)
+    steps = list(map(sub, values[1:], values))
+    squares = list(map(mul, steps, steps))
+    newest, older = squares[1 - short :], squares[: 1 - short]
     means = block_means(values)
     ways = list(map(sub, means[1:], means))
     detour = sum(map(abs, ways)) - abs(means[-1] - means[0])
     return Swing(
-        step_spread(values[-short:]) / level,
-        step_spread(values[:-short]) / level,
+        # Differences of independent values have twice their variance.
+        sqrt(sum(newest) / (2 * len(newest))) / level,
+        sqrt(sum(older) / (2 * len(older))) / level,
         detour / len(ways) / level,
     )

@@ -106,12 +106,13 @@ class Band(Rule):
 
     def _outside(self, view: View, window: Window, value: float, firing: bool) -> Result:
         recent = window.values[-LONG:]
-        spread = usual_spread(recent)
         mean = sum(recent) / len(recent)
         if self.absolute:
             mean = abs(mean)
+        if not firing and not self._beyond(value, 0.0) and not self._beyond(mean, 0.0):
+            return OK
         # A median is 1.25 times as noisy as a mean.
-        noise = self.thresholds["noise"] * spread
+        noise = self.thresholds["noise"] * usual_spread(recent)
         slack = 1.25 * noise / sqrt(min(self.smooth, len(recent)))
         clear = self._beyond(value, slack)
         if firing:
