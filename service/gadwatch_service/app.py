@@ -25,6 +25,7 @@ from gadwatch_service.middleware import add_middleware
 from gadwatch_service.mlflow import endpoints as mlflow
 from gadwatch_service.mlflow.errors import speak_mlflow
 from gadwatch_service.operation import endpoints as operation
+from gadwatch_service.operation import reference
 from gadwatch_service.settings import Settings
 from gadwatch_service.store import migrate
 from gadwatch_service.store.database import Database, add_database_error_handlers
@@ -46,7 +47,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     app = FastAPI(
         title="gadwatch",
         lifespan=_lifespan,
-        # The schema is served behind a guard, by the API itself.
+        # The schema is served behind a guard, by `reference`.
         openapi_url=None,
         max_body_size=settings.max_body_bytes,
         description="Training-health monitor for generative adversarial distillation.",
@@ -63,6 +64,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     speak_mlflow(app)
     app.include_router(operation.public)
     app.include_router(operation.guarded)
+    app.include_router(reference.router)
     app.include_router(api())
     app.include_router(mlflow.router)
     app.include_router(login.public)
