@@ -26,9 +26,9 @@ class Band(Rule):
     4. A firing rule recovers when the median, or short of a clear excess the mean, is back
        inside the bound itself, without a margin, so that a level near it cannot flap.
 
-    With the option ``learning`` the low side is pending during the grace of the warm-up and,
-    up to half the warm-up, while the metric still rises; the high side is silent for
-    ``silent_steps``. ``prefer`` names a better variant of the metric, judged where it is
+    The high side is pending only for the first ``silent_steps``. With the option ``learning``
+    the low side is pending during the grace of the warm-up and, up to half the warm-up, while
+    the metric still rises. ``prefer`` names a better variant of the metric, judged where it is
     logged; ``absolute`` judges the value without its sign.
     """
 
@@ -100,8 +100,6 @@ class Band(Rule):
             value = abs(value)
         if self.low <= value <= self.high:
             return OK
-        if not firing and self.learning and value > self.high and self._silent(view):
-            return OK
         return self._outside(view, window, value, firing)
 
     def _outside(self, view: View, window: Window, value: float, firing: bool) -> Result:
@@ -152,10 +150,8 @@ class Band(Rule):
             "too_far" if self.absolute else "above",
             value,
             limit("<=", bound if critical else self.high),
+            learning=view.age <= limits["silent_steps"],
         )
-
-    def _silent(self, view: View) -> bool:
-        return view.age <= self.thresholds["silent_steps"]
 
     def _still_learning(self, view: View, window: Window) -> bool:
         limits = self.thresholds
