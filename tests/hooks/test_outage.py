@@ -14,12 +14,18 @@ TROUBLES = ["hang", "slam", "garbage", "drip", "html", 500, 503, 429, 401, 403, 
 
 
 @pytest.fixture(autouse=True)
-def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same behaviour, with waits that a test can afford."""
+def no_long_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same behaviour, with a wait that a test can afford."""
     monkeypatch.setenv("GADWATCH_INIT_SECONDS", "0.1")
+
+
+@pytest.fixture
+def short_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs whose service does not answer."""
     monkeypatch.setenv("GADWATCH_FINISH_SECONDS", "0.3")
 
 
+@pytest.mark.usefixtures("short_end")
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_service_in_trouble_costs_no_step_and_no_time(
     begin: Begin, service: FakeService, spool: Path, trouble: str | int

@@ -79,10 +79,10 @@ class Delivery:
             return Outcome.SENT
         decision, reply = self._try(batch.method, batch.path, batch.body, timeout, meanwhile)
         if decision is Decision.DONE and reply is not None:
-            self._journal.acknowledge(batch.lines)
             self.steps_sent += batch.steps
             self._limit = min(self._most_steps, self._limit * 2)
-            self._on_reply(reply.body)
+            self._on_reply(reply.body)  # first: who waits for the steps may ask for the verdict
+            self._journal.acknowledge(batch.lines)
             return Outcome.SENT
         if reply is not None and (decision is Decision.SPLIT or _is_unknown(batch, reply)):
             self._split(batch, reply)
