@@ -1,6 +1,7 @@
 """Runs the service in a real server: uvicorn, one process."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Generator, Sequence
@@ -24,6 +25,7 @@ def run_server(
     ``OSError`` for a port in use, errors of the database.
     """
     app = create_app(settings, pages)
+    _calm_collector()
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -56,6 +58,17 @@ def run_server(
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
     ):
         runner.run(serve(listener))
+
+
+def _calm_collector() -> None:
+    """Look for garbage less often, and never among what lives as long as the process.
+
+    A batch makes tens of thousands of containers that its end frees by itself; with Python's own
+    thresholds looking through them takes a third of the time that taking steps in takes.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 def _listener(host: str, port: int) -> socket.socket:
