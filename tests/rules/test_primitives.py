@@ -302,5 +302,5 @@ def test_band_sees_a_shift_right_after_a_spike() -> None:
 
 
 def test_the_high_side_of_a_band_is_pending_for_its_first_steps() -> None:
-    assert judge(BAND, x="4.5x20 3x20") == [("resolved", "warning", 28)]
+    assert judge(BAND, x="4.5x12 3x20") == [("resolved", "warning", 23)]
     assert judge(BAND, x="4.5x40")[0] == ("firing", "warning", 21)

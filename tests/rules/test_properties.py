@@ -10,6 +10,7 @@ from gadwatch_rules import Engine, Step
 from gadwatch_rules.hold import QUIET, Hold, State, update
 from gadwatch_rules.measures import SAFETY
 from gadwatch_rules.results import Result, Severity, Status
+from tests.rules.runs import healthy
 
 ENGINES = {stage: Engine.for_run(stage, 60) for stage in ("warmup", "stage2", None)}
 NAMES = (
@@ -135,20 +136,18 @@ def test_no_broken_value_enters_a_window(steps: list[Step], stage: str | None) -
 
 
 @RELAXED
-@given(runs(longest=300))
-def test_never_ready_with_a_safety_clause_that_does_not_pass(steps: list[Step]) -> None:
+@given(runs(), st.integers(0, 3))
+def test_never_ready_with_a_safety_clause_that_does_not_pass(steps: list[Step], seed: int) -> None:
     engine = ENGINES["warmup"]
     state = engine.new_state()
+    engine.advance(state, healthy(seed, 55))
+    assert state.verdict == "ready"
     for step in steps:
-        engine.advance(state, [step])
-        found = engine.assess(state, "r")
-        if found.verdict == "ready":
-            safety = {
-                clause.id: clause.status for clause in found.clauses if clause.kind == "safety"
-            }
-            assert len(safety) == len(SAFETY)
-            assert set(safety.values()) == {"pass"}
-            assert found.steps >= 50
+        engine.advance(state, [Step(56 + step.step, step.metrics, step.time)])
+        if state.verdict == "ready":
+            clauses = engine.assess(state, "r").clauses
+            safety = [clause.status for clause in clauses if clause.kind == "safety"]
+            assert safety == ["pass"] * len(SAFETY)
 
 
 @settings(max_examples=200, deadline=None)
