@@ -19,6 +19,12 @@ serve: $(VENV)/.run-installed ## the service alone, on 127.0.0.1:8400
 test: $(VENV)/.dev-installed ## every test; ARGS="tests/rules -k gate" for some
 	@$(BIN)/python -m pytest $(ARGS)
 
+fuzz: $(VENV)/.dev-installed ## random input for every route and reader; minutes to hours: EXAMPLES=400
+	@GADWATCH_FUZZ_EXAMPLES=$(or $(EXAMPLES),400) $(BIN)/python -m pytest tests/fuzz -s $(ARGS)
+
+soak: $(VENV)/.dev-installed ## an hour of kills and cuts under load; ARGS="--minutes 3" for less
+	@$(BIN)/python -m bench.soak --minutes 60 $(ARGS)
+
 lint: $(VENV)/.dev-installed ## style, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -51,4 +57,4 @@ $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.run-installed
 
-.PHONY: help demo serve test lint docs constraints clean
+.PHONY: help demo serve test fuzz soak lint docs constraints clean
