@@ -22,19 +22,19 @@ from gadwatch_trainer.table import head, row
 from gadwatch_trainer.trainer import Metrics
 
 HOLDOUT_FROM = 100
-WARMUP, STAGE2 = 140, 70
+WARMUP, STAGE2 = 140, 60
 
 # Steps recorded from the onset on, by how fast a fault shows.
 AFTER = {
-    "nan": 12,
-    "grad-spike": 25,
-    "critic-saturated": 60,
-    "score-drift": 80,
-    "loss-oscillation-slow": 70,
-    "length-bias": 50,
-    "frozen-critic": 90,
+    "nan": 8,
+    "grad-spike": 20,
+    "critic-saturated": 45,
+    "score-drift": 45,
+    "loss-oscillation-slow": 60,
+    "eos-leak": 65,
+    "frozen-critic": 60,
 }
-AFTER_DEFAULT = 45
+AFTER_DEFAULT = 32
 # These touch no weight: the training goes on as without them, so nothing is trained twice.
 OUTSIDE_TRAINING = {"missing-metric", "stalled", "resume-rewind"}
 ONSETS = (41, 53, 60, 67, 75, 84, 90, 101)

@@ -68,8 +68,8 @@ _ALL = (
     Fault(
         "lr-explosion",
         "warmup",
-        "the critic's learning rate is 300 times too high",
-        lambda usual, _: replace(usual, critic_lr=300 * usual.critic_lr),
+        "the critic's learning rate has lost its exponent and is 2000 times too high",
+        lambda usual, _: replace(usual, critic_lr=2000 * usual.critic_lr),
     ),
     Fault(
         "vanishing-gradient",
@@ -112,13 +112,13 @@ _ALL = (
         "loss-oscillation-fast",
         "warmup",
         "badly labelled shards alternate batch by batch",
-        _shards(2, 0.4),
+        _shards(2, 0.25),
     ),
     Fault(
         "loss-oscillation-slow",
         "warmup",
         "badly labelled shards come in blocks of 10 batches",
-        _shards(20, 0.4),
+        _shards(20, 0.25),
     ),
     Fault(
         "missing-metric",
