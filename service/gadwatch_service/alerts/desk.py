@@ -7,9 +7,7 @@ from typing import Any, Self
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from gadwatch_service.alerts.adapters.registry import Adapters
-from gadwatch_service.alerts.delivery import repository
 from gadwatch_service.alerts.delivery.lane import LEASE, Lane
-from gadwatch_service.alerts.delivery.repository import NO_RUN
 from gadwatch_service.alerts.delivery.sender import Sender
 from gadwatch_service.alerts.delivery.worker import DeliveryWorker
 from gadwatch_service.alerts.events import Language, Message, Reason
@@ -17,6 +15,8 @@ from gadwatch_service.alerts.outbox.record import new_delivery_id
 from gadwatch_service.alerts.outbox.repository import add_delivery
 from gadwatch_service.alerts.outbox.review import review_due
 from gadwatch_service.alerts.outcome import Result
+from gadwatch_service.alerts.queue import repository as queue
+from gadwatch_service.alerts.queue.repository import NO_RUN
 from gadwatch_service.alerts.routing import Policy
 from gadwatch_service.alerts.schemas import TestOutcome
 from gadwatch_service.alerts.service import Registrar, get_endpoint
@@ -27,7 +27,7 @@ from gadwatch_service.clock import Clock
 from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.runs.service import assess_run
 from gadwatch_service.settings import Settings
-from gadwatch_service.store.database import Database
+from gadwatch_service.store.database import Database, driver_connection
 from gadwatch_service.workers import Worker
 
 _ROUND_S = 5.0
@@ -108,14 +108,14 @@ class Alerts:
                 created_at=now,
                 due_at=now,
             )
-            claim = await repository.claim(
-                connection, NO_RUN, delivery_id, worker=me, now=now, until=now + LEASE
+            driver = await driver_connection(connection)
+            [claim] = await queue.claim(
+                driver, [(NO_RUN, delivery_id)], worker=me, now=now, until=now + LEASE
             )
-            endpoint = await repository.get_endpoint(connection, endpoint_id)
-        assert claim is not None
+            endpoint = await queue.get_endpoint(driver, endpoint_id)
         assert endpoint is not None
         lane = Lane(self._database, self._sender, self._now, me, concurrency=1)
-        outcome, verdict = await lane.send(endpoint, claim, final=True)
+        outcome, verdict = await lane.send_once(endpoint, claim)
         return TestOutcome(
             delivery_id=delivery_id,
             ok=outcome.result is Result.DELIVERED,

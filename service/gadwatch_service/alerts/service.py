@@ -22,9 +22,9 @@ from gadwatch_service.alerts import repository
 from gadwatch_service.alerts.adapters.registry import Adapters
 from gadwatch_service.alerts.adapters.webhook import new_secret
 from gadwatch_service.alerts.delivery import repository as deliveries
-from gadwatch_service.alerts.delivery.repository import NO_RUN
 from gadwatch_service.alerts.delivery.sender import stored_secrets
 from gadwatch_service.alerts.events import Message
+from gadwatch_service.alerts.queue.repository import NO_RUN
 from gadwatch_service.alerts.routing import DEFAULT_FILTERS
 from gadwatch_service.alerts.schemas import (
     Acknowledgement,

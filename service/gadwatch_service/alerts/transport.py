@@ -28,9 +28,9 @@ class NoReplyError(Exception):
 class Request:
     """A POST that an adapter wants sent."""
 
-    url: str
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Transport:

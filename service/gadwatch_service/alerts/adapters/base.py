@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -26,8 +26,8 @@ class Outgoing:
     delivery_id: str
     message: Message
     text: Text
-    address: str
-    secrets: tuple[str, ...]
+    address: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
     now: datetime
 
 

@@ -7,11 +7,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gadwatch_service.alerts.delivery import repository
-from gadwatch_service.alerts.delivery.repository import NO_RUN
 from gadwatch_service.alerts.events import Language, Message, Reason, Story
 from gadwatch_service.alerts.outbox.record import new_delivery_id
 from gadwatch_service.alerts.outbox.repository import add_delivery, extend_waiting
 from gadwatch_service.alerts.pipeline import merge
+from gadwatch_service.alerts.queue.repository import NO_RUN
 
 _MOST: Final = 200
 
@@ -24,8 +24,7 @@ async def hold_back(
     A single message just waits. Everything happens in the caller's transaction: a delivery is
     either in the queue or in the digest. Says whether more is due than one transaction takes.
     """
-    due = await repository.list_due(connection, endpoint_id, now, _MOST)
-    due = [(run_id, delivery_id) for run_id, delivery_id in due if run_id != NO_RUN]
+    due = await repository.list_due_runs(connection, endpoint_id, now, _MOST)
     waiting = await repository.waiting_digest(connection, endpoint_id)
     if waiting is None and len(due) < 2:
         await repository.postpone(connection, due, until)
@@ -33,7 +32,7 @@ async def hold_back(
     digest_id, digest = waiting or (new_delivery_id(), Message(reason=Reason.DIGEST, lang=lang))
     messages = [
         await repository.fold(connection, run_id, delivery_id, digest_id, now)
-        for run_id, delivery_id in sorted(due)
+        for run_id, delivery_id in due
     ]
     folded = join(digest, (message for message in messages if message is not None))
     if waiting is None:

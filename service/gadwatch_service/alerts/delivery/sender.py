@@ -11,8 +11,8 @@ from gadwatch_service import metrics
 from gadwatch_service.alerts.adapters.base import Outgoing
 from gadwatch_service.alerts.adapters.registry import Adapters
 from gadwatch_service.alerts.backoff import delay_s
-from gadwatch_service.alerts.delivery.repository import Claim, StoredEndpoint, Verdict
 from gadwatch_service.alerts.outcome import Outcome, Result
+from gadwatch_service.alerts.queue.repository import Claim, StoredEndpoint, Verdict
 from gadwatch_service.alerts.text import compose
 from gadwatch_service.alerts.vault import Vault, VaultError, redact
 from gadwatch_service.clock import Clock

@@ -10,10 +10,10 @@ import psycopg
 from psycopg import sql
 
 from gadwatch_service import metrics
-from gadwatch_service.alerts.delivery import repository
 from gadwatch_service.alerts.delivery.lane import Lane
 from gadwatch_service.alerts.delivery.sender import Sender
 from gadwatch_service.alerts.outbox.repository import CHANNEL
+from gadwatch_service.alerts.queue import repository as queue
 from gadwatch_service.clock import Clock
 from gadwatch_service.store.database import Database
 
@@ -69,8 +69,8 @@ class DeliveryWorker:
                 lane.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         with suppress(psycopg.OperationalError, OSError):
-            async with self._database.connection() as connection, connection.begin():
-                await repository.release(connection, self.name, self._now())
+            async with self._database.drivers.connection() as connection:
+                await queue.release(connection, self.name, self._now())
 
     async def round(self) -> bool:
         """Wait for a wake-up or the next poll, then start a lane wherever something is due.
@@ -88,8 +88,8 @@ class DeliveryWorker:
     async def dispatch(self) -> None:
         """Start the lanes of all endpoints that something is due for."""
         self._collect()
-        async with self._database.connection() as connection:
-            busy = await repository.endpoints_with_work(connection, self._now())
+        async with self._database.drivers.connection() as connection:
+            busy = await queue.endpoints_with_work(connection, self._now())
         for endpoint_id in busy:
             if endpoint_id in self._lanes:
                 self._again.add(endpoint_id)

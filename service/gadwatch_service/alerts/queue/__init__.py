@@ -1,0 +1,1 @@
+"""The outbox as workers see it: what is due, claimed, recorded."""
