@@ -305,7 +305,7 @@ function tableOf(table, caption) {
   const scroll = document.createElement("div");
   scroll.className = "scroll";
   scroll.tabIndex = 0;
-  scroll.setAttribute("role", "region");
+  scroll.setAttribute("role", "group");
   scroll.setAttribute("aria-label", caption);
   const element = scroll.appendChild(document.createElement("table"));
   element.className = "plain";

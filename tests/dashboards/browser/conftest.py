@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from gadwatch_service.store.embedded import EmbeddedPostgres
 from tests.dashboards.samples import METRICS, NOW, series
-from tests.serving import ServedProcess, serve
+from tests.serving import ServedProcess, serve, wait_until
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -121,6 +121,7 @@ def open_page(chromium: Browser, dashboard: ServedProcess, logged_in: Any) -> It
         )
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(10_000)
         page.on(
             "console",
             lambda message: faults.append(message.text) if message.type == "error" else None,
@@ -150,8 +151,18 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
 
 
+def eventually(page: Page, expression: str, arg: Any = None) -> None:
+    """Wait until a function of the page gives something true.
+
+    The page's policy forbids what Playwright's own waiting for functions needs.
+    """
+    wait_until(lambda: bool(page.evaluate(expression, arg)), 10, expression)
+
+
 def charts_drawn(page: Page, at_least: int = 1) -> None:
     """Wait until charts have been drawn."""
-    page.wait_for_function(
-        "count => document.querySelectorAll('.plot .main-svg').length >= count", arg=at_least
+    eventually(
+        page,
+        "count => document.querySelectorAll('.plot .main-svg').length >= 2 * count",
+        at_least,
     )

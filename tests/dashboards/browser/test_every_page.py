@@ -38,7 +38,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_no_accessibility_violation(open_page: Open, name: str, theme: str) -> None:
-    page = open_page(PAGES[name], color_scheme=theme)
+    page = open_page(PAGES[name], height=3000, color_scheme=theme)
     if "run" in name or name in {"compare", "report"}:
         charts_drawn(page)
     picture(page, f"{name}-{theme}")
@@ -79,8 +79,8 @@ def test_every_link_leads_somewhere(open_page: Open, dashboard: ServedProcess) -
 
 
 def test_all_of_a_page_weighs_less_than_600_kb(open_page: Open, dashboard: ServedProcess) -> None:
-    page = open_page("/runs/healthy")
-    charts_drawn(page)
+    page = open_page("/runs/healthy", height=3000)
+    charts_drawn(page, 6)
     sizes = page.evaluate(
         "performance.getEntriesByType('resource').map(r => [r.name, r.encodedBodySize])"
     )

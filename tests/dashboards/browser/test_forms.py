@@ -6,7 +6,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards.browser.conftest import Open, push
+from tests.dashboards.browser.conftest import Open, eventually, push
 from tests.serving import ServedProcess
 
 
@@ -36,7 +36,7 @@ def test_a_finding_is_acknowledged(open_page: Open, dashboard: ServedProcess) ->
     with dashboard.client() as client:
         push(client, "to-acknowledge", 140, burst_at=120)
     page = open_page("/runs/to-acknowledge")
-    page.click("text=acknowledge >> nth=0")
+    page.click("button.link")
     expect(page.locator(".findings")).to_contain_text("acknowledged by owner")
 
 
@@ -50,8 +50,10 @@ def test_a_run_goes_on_in_stage_2(open_page: Open, dashboard: ServedProcess) -> 
         push(client, "to-stage-2", 210, first=201)
     page.reload()
     expect(page.locator(".timeline")).to_contain_text("201–210")
-    page.wait_for_function(
-        "document.querySelector('#chart-rewards .plot').data?.some(t => t.meta.role === 'corridor')"
+    eventually(
+        page,
+        """() => document.querySelector("#chart-rewards .plot").data
+            ?.some(t => t.meta.role === "corridor")""",
     )
 
 
@@ -88,7 +90,7 @@ def test_an_endpoint_is_added_tested_and_deleted(open_page: Open, receiver: str)
     page.click("text=Send a test")
     expect(page.locator(".notice")).to_contain_text("The test was sent")
     expect(page.locator(".deliveries")).to_contain_text("Delivered")
-    page.click("text=Send again")
+    page.click("button:has-text('Send again')")
     expect(page.locator(".deliveries")).to_be_visible()
     page.click("button:has-text('Delete')")
     expect(page.locator("main")).to_contain_text("Alerts go nowhere yet")

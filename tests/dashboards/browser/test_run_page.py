@@ -3,8 +3,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.dashboards.browser.conftest import Open, charts_drawn, push
-from tests.serving import ServedProcess
+from tests.dashboards.browser.conftest import Open, charts_drawn, eventually, push
+from tests.serving import ServedProcess, wait_until
 
 
 def points(page: Page, chart: str) -> int:
@@ -36,7 +36,7 @@ def test_the_page_follows_a_run_without_being_loaded_again(
         push(client, "growing", 120, first=41)
     expect(page.locator("#verdict")).to_contain_text("Ready for stage 2", timeout=15_000)
     expect(page.locator("[data-last-step] >> nth=1")).to_have_text("120", timeout=15_000)
-    page.wait_for_function("document.querySelector('#chart-d_acc .plot').data[0].x.length === 120")
+    wait_until(lambda: points(page, "d_acc") == 120)
     assert span(page, "d_acc")[1] >= 120
     assert page.evaluate("window.mark") == "same page"
     expect(page.locator("[data-live]")).to_contain_text("live")
@@ -55,10 +55,13 @@ def test_smoothing_log_scale_and_axis_are_in_the_address(open_page: Open) -> Non
     page.locator("input[name=smooth]").fill("0.8")
     page.check("input[name=log]")
     page.select_option("select[name=axis]", "relative")
-    page.wait_for_function(
-        "document.querySelector('#chart-d_acc .plot').data.some(t => t.meta.role === 'smooth')"
-        " && document.querySelector('#chart-d_acc .plot').layout.yaxis.type === 'log'"
-        " && document.querySelector('#chart-d_acc .plot').layout.xaxis.ticksuffix === ' h'"
+    eventually(
+        page,
+        """() => {
+            const plot = document.querySelector("#chart-d_acc .plot");
+            return plot.data.some(t => t.meta.role === "smooth")
+                && plot.layout.yaxis.type === "log" && plot.layout.xaxis.ticksuffix === " h";
+        }""",
     )
     assert re.search(r"axis=relative&smooth=0\.8&log=1", page.url)
     page.reload()
@@ -77,13 +80,9 @@ def test_a_zoom_goes_for_all_charts_and_back(open_page: Open) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
     page.mouse.up()
     page.wait_for_url(re.compile("from="))
-    page.wait_for_function(
-        "document.querySelector('#chart-ranking_loss .plot').layout.xaxis.range[1] < 150"
-    )
+    wait_until(lambda: span(page, "ranking_loss")[1] < 150)
     page.click("[data-reset-zoom]")
-    page.wait_for_function(
-        "document.querySelector('#chart-ranking_loss .plot').layout.xaxis.range[1] > 250"
-    )
+    wait_until(lambda: span(page, "ranking_loss")[1] > 250)
     assert "from=" not in page.url
 
 
