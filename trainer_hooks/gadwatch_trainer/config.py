@@ -60,7 +60,7 @@ class TrainerConfig:
     score_reg: float = 0.01
 
     # Actor (GRPO).
-    actor_lr: float = 3e-4
+    actor_lr: float = 2e-4
     actor_clip: float = 1.0
     kl_weight: float = 0.15
     clip_ratio: float = 0.2
