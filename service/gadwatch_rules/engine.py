@@ -178,6 +178,10 @@ class Engine:
         report_verdict(state, program, changes)
         return changes
 
+    def resume(self, state: RunState) -> None:
+        """The run goes on after an end: its silence counts again."""
+        state.status = "running"
+
     # -- reading and keeping ---------------------------------------------------------------
 
     def program(self, state: RunState) -> Program:

@@ -1,12 +1,16 @@
 """Which attempt of a run steps belong to, and what a new one begins with."""
 
 from dataclasses import asdict
+from typing import Final
 
 from gadwatch_rules.findings import Changes, FindingChange
 from gadwatch_service.judging import repository
 from gadwatch_service.judging.hold import Hold
 from gadwatch_service.judging.loading import engine_for
 from gadwatch_service.judging.run import Attempt, JudgedRun
+
+ENDED: Final = frozenset({"finished", "failed", "killed"})
+"""The states of a run that nobody writes any more."""
 
 
 async def place(hold: Hold, session: str | None, first_step: int) -> Attempt:
@@ -26,8 +30,19 @@ async def place(hold: Hold, session: str | None, first_step: int) -> Attempt:
     if run.row.last_step is not None and first_step <= run.row.last_step:
         newest = await _open_attempt(hold, first_step)
     newest.sessions.append(session)
+    _revive(hold)
     await repository.save_attempt(hold.driver, run.run_id, newest)
     return newest
+
+
+def _revive(hold: Hold) -> None:
+    """A new process writes to the run: whatever was said of its end is over."""
+    run, row = hold.run, hold.run.row
+    if row.status in ENDED:
+        row.status = "running"
+        row.finished_at = None
+        run.engine.resume(run.state)
+        hold.judged = True
 
 
 def stage_at(attempt: Attempt, step: int) -> str | None:

@@ -46,8 +46,6 @@ class Draft:
         """Findings that ended with an attempt: already written, still to be told."""
         self.judged = False
         """Whether the engine state has changed otherwise than by folding ``fresh``."""
-        self.reassess = False
-        """Whether to sum the run up anew even if nothing was reported."""
 
     @property
     def has_news(self) -> bool:

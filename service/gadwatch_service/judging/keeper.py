@@ -189,7 +189,7 @@ def _close(draft: Draft) -> Assessment | None:
         row.engine_state = run.engine.dump(run.state)
         row.state_step = row.last_step
         run.unsaved = 0
-    if not (news or draft.reassess or row.health == "unknown"):
+    if not (news or draft.judged or row.health == "unknown"):
         return None
     assessment = run.engine.assess(run.state, run.run_id)
     summarise(run, assessment)

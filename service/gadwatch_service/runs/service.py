@@ -172,12 +172,13 @@ async def change_run(
                 assert known is not None
                 values["config"] = {**known.config, **change.config}
                 check_config(values["config"], settings)
-            if "warmup_steps" in given:
+            if "warmup_steps" in given and change.warmup_steps != hold.run.warmup_steps:
                 values["warmup_steps"] = change.warmup_steps
             if change.overrides is not None:
                 values["overrides"] = change.overrides
                 values["overrides_changed_by"] = changer
                 values["overrides_changed_at"] = hold.now
+            hold.run.name = values.get("name", hold.run.name)
             if values:
                 await repository.update_run(session, run_id, values)
             await session.commit()

@@ -54,14 +54,22 @@ async def export_run(
     request: Request,
     asker: Asker,
     kind: Annotated[Format, Query(alias="format")] = "csv",
+    metric: Annotated[list[str] | None, Query(max_length=100)] = None,
     attempt: Annotated[int | None, Query(ge=1)] = None,
 ) -> StreamingResponse:
-    """Every stored step of an attempt (the newest unless said), unthinned."""
+    """Every stored step of an attempt (the newest unless said), unthinned.
+
+    ``metric`` limits it to some metrics.
+    """
     pool = database_of(request)
     async with pool.session() as session:
         run = await get_run(session, run_id, asker.sees)
+    wanted = None if metric is None else {canonical_name(name) for name in metric}
+    columns = [
+        (name, place) for place, name in enumerate(run.metrics) if wanted is None or name in wanted
+    ]
     return StreamingResponse(
-        export(pool, run_id, attempt or run.attempt, run.metrics, kind),
+        export(pool, run_id, attempt or run.attempt, columns, kind),
         media_type=MEDIA_TYPES[kind],
         headers={"Content-Disposition": f'attachment; filename="{run_id}.{kind}"'},
     )

@@ -22,37 +22,37 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
 }
 
 Portion = Sequence[StoredStep]
+Column = tuple[str, int]
 
 
 async def export(
-    database: Database, run_id: str, attempt: int, names: Sequence[str], kind: Format
+    database: Database, run_id: str, attempt: int, columns: Sequence[Column], kind: Format
 ) -> AsyncIterator[bytes]:
     """The file, piece by piece; memory is needed for one portion of steps only.
 
-    A line of jsonl has the form of a pushed step, so that it can be pushed again. csv leaves out
-    what was not logged and writes ``NaN``, ``Infinity``, ``-Infinity``; parquet has nulls.
+    ``columns`` are the metrics' names and places. A line of jsonl has the form of a pushed step,
+    so that it can be pushed again. csv leaves out what was not logged and writes ``NaN``,
+    ``Infinity``, ``-Infinity``; parquet has nulls.
     """
-    writer = _WRITERS[kind](names)
+    writer = _WRITERS[kind](columns)
     yield writer.start()
     async with database.connection() as connection:
         driver = await driver_connection(connection)
         async for portion in iterate_steps(driver, run_id, attempt):
-            # The names as they were when the export began: later ones are left out.
             yield writer.rows(portion)
     yield writer.end()
 
 
 class _Csv:
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
 
     def start(self) -> bytes:
-        return self._lines([["step", "time", *self._names]])
+        return self._lines([["step", "time", *(name for name, _ in self._columns)]])
 
     def rows(self, portion: Portion) -> bytes:
         return self._lines(
-            [row.step, _iso(row.time), *map(safe, _values(row, len(self._names)))]
-            for row in portion
+            [row.step, _iso(row.time), *map(safe, _values(row, self._columns))] for row in portion
         )
 
     def end(self) -> bytes:
@@ -66,8 +66,8 @@ class _Csv:
 
 
 class _Jsonl:
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
         self._encode = msgspec.json.Encoder().encode_lines
 
     def start(self) -> bytes:
@@ -82,7 +82,8 @@ class _Jsonl:
         )
 
     def _metrics(self, row: StoredStep) -> Iterator[tuple[str, Any]]:
-        for name, value in zip(self._names, row.values, strict=False):
+        values = _values(row, self._columns)
+        for (name, _), value in zip(self._columns, values, strict=True):
             if value is not None:
                 yield name, safe(value)
 
@@ -91,17 +92,17 @@ class _Jsonl:
 
 
 class _Parquet:
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[Column]) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
         self._arrow = pa
-        self._names = names
+        self._columns = columns
         self._schema = pa.schema(
             [
                 ("step", pa.int64()),
                 ("time", pa.timestamp("us", tz="UTC")),
-                *((name, pa.float64()) for name in names),
+                *((name, pa.float64()) for name, _ in columns),
             ]
         )
         self._sink = _Sink()
@@ -111,12 +112,11 @@ class _Parquet:
         return self._sink.take()
 
     def rows(self, portion: Portion) -> bytes:
-        width = len(self._names)
-        table = [_values(row, width) for row in portion]
+        table = [_values(row, self._columns) for row in portion]
         columns = [
             [row.step for row in portion],
             [round(row.time * 1_000_000) for row in portion],
-            *([row[place] for row in table] for place in range(width)),
+            *([row[place] for row in table] for place in range(len(self._columns))),
         ]
         arrays = [
             self._arrow.array(column, field.type)
@@ -155,15 +155,16 @@ class _Sink(io.RawIOBase):
         return b"".join(parts)
 
 
-_WRITERS: Final[dict[Format, Callable[[Sequence[str]], Any]]] = {
+_WRITERS: Final[dict[Format, Callable[[Sequence[Column]], Any]]] = {
     "csv": _Csv,
     "jsonl": _Jsonl,
     "parquet": _Parquet,
 }
 
 
-def _values(row: StoredStep, width: int) -> list[float | None]:
-    return [*row.values[:width], *[None] * (width - len(row.values))]
+def _values(row: StoredStep, columns: Sequence[Column]) -> list[float | None]:
+    values = row.values
+    return [values[place] if place < len(values) else None for _, place in columns]
 
 
 def _iso(time: float) -> str:

@@ -147,7 +147,6 @@ class Replay:
         last = await judging.find_verdict(hold.driver, run.run_id, row.attempt)
         if self.changes.verdicts and self.changes.verdicts[-1].verdict != last:
             hold.report(Changes(verdicts=self.changes.verdicts[-1:]))
-        hold.reassess = True
 
     def _different(
         self, stored: dict[tuple[str, str, int], dict[str, Any]], step: int
