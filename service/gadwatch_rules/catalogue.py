@@ -166,10 +166,9 @@ def add_derived(values: dict[str, float], logged: set[str]) -> None:
         teacher, student = get(TEACHER), get(STUDENT)
         if teacher is not None and student is not None:
             values[SCORE_GAP] = teacher - student
-    if not any(name in logged or name in values for name in _REWARD_PARTS):
-        reward = get(REWARD)
-        if reward is not None:
-            values[DISCRIMINATOR] = reward
+    reward = get(REWARD) if DISCRIMINATOR not in values else None
+    if reward is not None and not any(name in logged or name in values for name in _REWARD_PARTS):
+        values[DISCRIMINATOR] = reward
     if RANKING_LOSS not in logged and RANKING_LOSS not in values:
         loss = get(D_LOSS)
         if loss is not None:

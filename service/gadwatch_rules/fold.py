@@ -60,8 +60,8 @@ def fold(state: RunState, program: Program, logged: dict[str, float]) -> None:
             result = rule.judge(state, cell is not QUIET and cell.state is State.FIRING)
             if result is not None and (result is not OK or cell is not QUIET):
                 _hold(state, index, rule, cell, result)
-    for index, rule in program.absence:
-        if rule.metric not in finite or cells[index] is not QUIET:
+    if state.active or not program.needed <= finite.keys():
+        for index, rule in program.absence:
             result = rule.judge(state, firing=False)
             if result is not None:
                 _hold(state, index, rule, cells[index], result)

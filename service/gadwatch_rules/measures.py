@@ -1,12 +1,12 @@
 """The gate's clauses as measurements over the newest steps of a warm-up.
 
 Each clause is a function of the state and the gate's settings; its name is the clause's id.
-Unknown never counts as pass.
+Unknown never counts as pass. Means are of the newest values at every step; medians, spreads and
+extremes are worked out once a block of five steps (extremes then mind the newest values too).
 """
 
 from collections.abc import Callable, Mapping
 from math import sqrt
-from operator import mul
 from typing import Protocol
 
 from gadwatch_rules import catalogue as m
@@ -87,58 +87,76 @@ def finite_values(view: GateView, s: GateSettings) -> Measured:
     return CLEAN if view.position else UNSEEN
 
 
-def lower_bound(values: list[float], mean: float, pairs: float) -> float:
-    """Wilson's lower 95 % bound of a mean proportion, widened by over-dispersion.
+def variance(values: list[float]) -> float:
+    """The sample variance; 0 of a single value."""
+    if len(values) < 2:
+        return 0.0
+    mean = sum(values) / len(values)
+    return sum([(value - mean) * (value - mean) for value in values]) / (len(values) - 1)
 
-    ``values`` are batch proportions of ``pairs`` pairs each. Their variance over the binomial
-    one (at least 1) divides the number of pairs that count.
+
+def dispersion(mean: float, spread: float, pairs: float) -> float:
+    """How many times the variance ``spread`` of batch proportions is that of fair draws.
+
+    At least 1. Each proportion is of ``pairs`` pairs.
     """
-    count = len(values)
     p = min(max(mean, 0.0), 1.0)
-    binomial = p * (1 - p) / pairs
-    dispersion = 1.0
-    if count > 1 and binomial > 0:
-        variance = (sum(map(mul, values, values)) - count * p * p) / (count - 1)
-        dispersion = min(max(1.0, variance / binomial), count * pairs)
-    n = count * pairs / dispersion
-    z2 = Z95 * Z95 / n
-    return (p + z2 / 2 - Z95 * sqrt((p * (1 - p) + z2 / 4) / n)) / (1 + z2)
+    fair = p * (1 - p) / pairs
+    return max(1.0, spread / fair) if fair > 0 else 1.0
+
+
+def lower_bound(mean: float, pairs: float) -> float:
+    """Wilson's lower 95 % bound of a proportion over so many pairs."""
+    p = min(max(mean, 0.0), 1.0)
+    z2 = Z95 * Z95 / max(pairs, 1.0)
+    return (p + z2 / 2 - sqrt(z2 * (p * (1 - p) + z2 / 4))) / (1 + z2)
 
 
 def d_acc_confidence(view: GateView, s: GateSettings) -> Measured:
-    """The critic is better than chance beyond doubt."""
+    """The critic is better than chance beyond doubt: over-dispersion counts as fewer pairs."""
     window = _accuracy(view)
     span = window.span(s.window)
     if span is None:
         return _unfilled(window)
     logged = view.windows[m.PAIRS].values
     pairs = logged[-1] if logged and logged[-1] >= 1 else s.pairs_per_batch
-    bound = lower_bound(span[0], span[1], pairs)
+    spread = window.remembered("variance", s.window, variance)
+    bound = lower_bound(span[1], s.window * pairs / dispersion(span[1], spread, pairs))
     return (PASS if bound > s.d_acc_floor else FAIL), bound, False, ""
+
+
+def extremes(values: list[float]) -> tuple[float, float]:
+    """The smallest and the largest value."""
+    return min(values), max(values)
+
+
+def _extremes(window: Window, size: int) -> tuple[float, float]:
+    """Of the newest values, back to the beginning of the block in which the window begins."""
+    low, high = window.remembered("extremes", size, extremes)
+    newest = window.since_block()
+    return (min(low, *newest), max(high, *newest)) if newest else (low, high)
 
 
 def grad_norm_peak(view: GateView, s: GateSettings) -> Measured:
     """No gradient spike within the window."""
     window = view.windows[m.CRITIC_GRAD]
-    span = window.span(s.window)
-    if span is None:
+    if len(window.values) < s.window:
         return _unfilled(window)
-    peak = max(span[0])
+    peak = _extremes(window, s.window)[1]
     return (PASS if peak <= s.grad_norm_peak else FAIL), peak, False, ""
 
 
 def reward_range(view: GateView, s: GateSettings) -> Measured:
     """The reward stayed in its range on every step; its sign does not matter."""
     window = view.windows[m.DISCRIMINATOR]
-    span = window.span(s.window)
-    if span is None:
+    if len(window.values) < s.window:
         return _unfilled(window)
-    low, high = min(span[0]), max(span[0])
+    low, high = _extremes(window, s.window)
     if low < s.reward_low:
         return FAIL, low, False, ""
     if high > s.reward_high:
         return FAIL, high, False, ""
-    return PASS, span[0][-1], False, ""
+    return PASS, window.values[-1], False, ""
 
 
 def score_diff_floor(view: GateView, s: GateSettings) -> Measured:
@@ -154,11 +172,14 @@ def data_fresh(view: GateView, s: GateSettings) -> Measured:
     """Every needed metric has come lately, and the run is not stalled."""
     if view.silent:
         return FAIL, None, True, "stalled"
-    windows = view.windows
-    latest = min([windows[name].seen for name in NEEDED])
+    windows, position = view.windows, view.position
+    latest = position
+    for name in NEEDED:
+        seen = windows[name].seen
+        latest = min(latest, seen)
     if not latest:
         return UNSEEN
-    age = view.position - latest
+    age = position - latest
     if not age:
         return CLEAN
     return (PASS if age < s.fresh_steps else FAIL), float(age), False, ""
@@ -192,11 +213,11 @@ def score_diff_band(view: GateView, s: GateSettings) -> Measured:
 def grad_norm_band(view: GateView, s: GateSettings) -> Measured:
     """The median gradient norm is neither gone nor large."""
     window = view.windows[m.CRITIC_GRAD]
-    span = window.span(s.window)
-    if span is None:
+    if len(window.values) < s.window:
         return _unfilled(window)
+    middle = window.remembered("median", s.window, median)
     low, high, margin = s.grad_norm_low, s.grad_norm_high, s.relative_margin
-    return _between(median(span[0]), low, high, margin * low, margin * high)
+    return _between(middle, low, high, margin * low, margin * high)
 
 
 def ranking_loss_steady(view: GateView, s: GateSettings) -> Measured:

@@ -26,11 +26,11 @@ class Swing(NamedTuple):
 
 def swing(values: Sequence[float], short: int = 10) -> Swing:
     """Measure at least ``short`` + 10 values."""
-    level = max(abs(sum(values) / len(values)), FLOOR)
     steps = list(map(sub, values[1:], values))
     squares = list(map(mul, steps, steps))
     newest, older = squares[1 - short :], squares[: 1 - short]
     means = block_means(values)
+    level = max(abs(sum(means) / len(means)), FLOOR)
     ways = list(map(sub, means[1:], means))
     detour = sum(map(abs, ways)) - abs(means[-1] - means[0])
     return Swing(

@@ -85,13 +85,23 @@ class Window:
         return self.span_known
 
     def in_blocks(self, size: int) -> list[float]:
-        """The newest ``size`` values up to the end of the last full block."""
+        """The newest ``size`` values up to the end of the last full block.
+
+        Just the newest ones while the full blocks do not hold as many.
+        """
         end = len(self.values) - self.count % BLOCK
-        return self.values[max(0, end - size) : end]
+        return self.values[end - size : end] if end >= size else self.values[-size:]
+
+    def since_block(self) -> list[float]:
+        """The values after the last full block: four at most."""
+        rest = self.count % BLOCK
+        return self.values[-rest:] if rest else []
 
     def remembered(self, key: str, size: int, work: Callable[[list[float]], T]) -> T:
         """What ``work`` makes of ``in_blocks(size)``, worked out once a block."""
-        block = self.count // BLOCK
+        rest = self.count % BLOCK
+        # Before the blocks hold enough, every value changes the answer.
+        block = self.count - rest if len(self.values) - rest >= size else -self.count
         known = self.memo.get(key)
         if known is None or known[0] != block:
             known = self.memo[key] = (block, work(self.in_blocks(size)))
@@ -100,7 +110,11 @@ class Window:
 
 def median(values: Iterable[float]) -> float:
     """The median of at least one value."""
-    ordered = sorted(values)
+    return middle_of(sorted(values))
+
+
+def middle_of(ordered: list[float]) -> float:
+    """The median of values in order."""
     size = len(ordered)
     middle = size // 2
     if size % 2:

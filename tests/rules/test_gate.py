@@ -7,7 +7,17 @@ import pytest
 from gadwatch_rules import Assessment, Changes, Engine, Step
 from gadwatch_rules.gate import INSUFFICIENT, NOT_READY, READY, Latch, step_latch
 from gadwatch_rules.gate_settings import GateSettings
-from gadwatch_rules.measures import CLAUSES, FAIL, NOT_KNOWN, PASS, SAFETY, Measured, lower_bound
+from gadwatch_rules.measures import (
+    CLAUSES,
+    FAIL,
+    NOT_KNOWN,
+    PASS,
+    SAFETY,
+    Measured,
+    dispersion,
+    lower_bound,
+    variance,
+)
 from gadwatch_rules.results import Status
 from tests.rules.runs import changed, healthy
 
@@ -31,17 +41,19 @@ def fold(steps: list[Step], **kwargs: Any) -> tuple[Assessment, Changes]:
 
 def test_wilson_bound_matches_the_formula_without_over_dispersion() -> None:
     p, n, z = 0.9, 4 * 250, 1.959964
-    values = [0.9] * 4
     expected = (p + z * z / (2 * n) - z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (
         1 + z * z / n
     )
-    assert lower_bound(values, 0.9, 250) == pytest.approx(expected)
+    assert lower_bound(0.9, 4 * 250) == pytest.approx(expected)
 
 
 def test_over_dispersion_widens_the_bound() -> None:
-    calm = lower_bound([0.80] * 50, 0.80, 256)
-    wild = lower_bound([0.60, 1.0] * 25, 0.80, 256)
-    assert wild < calm - 0.03
+    noise = random.Random(1)
+    fair = [sum(noise.random() < 0.8 for _ in range(256)) / 256 for _ in range(50)]
+    assert dispersion(0.8, variance(fair), 256) < 1.6
+    wild = dispersion(0.8, variance([0.6, 1.0] * 25), 256)
+    assert wild == pytest.approx(64 * 50 / 49, rel=0.01)
+    assert lower_bound(0.8, 50 * 256 / wild) < lower_bound(0.8, 50 * 256) - 0.03
 
 
 def test_fewer_pairs_widen_the_bound() -> None:
@@ -55,7 +67,7 @@ def test_fewer_pairs_widen_the_bound() -> None:
 
 
 def test_a_perfect_critic_has_a_bound() -> None:
-    assert 0.99 < lower_bound([1.0] * 50, 1.0, 256) < 1.0
+    assert 0.99 < lower_bound(1.0, 50 * 256) < 1.0
 
 
 def test_any_failing_clause_makes_not_ready_and_any_unknown_insufficient() -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
 from gadwatch_rules.trend import trend
-from gadwatch_rules.window import Window, median, usual_spread
+from gadwatch_rules.window import Window, middle_of, usual_spread
 
 RISING_T = 2.5
 """A rise of block means counts while its slope is this many standard errors above 0."""
@@ -95,7 +95,7 @@ class Band(Rule):
         if self.inner_low <= recent[0] and recent[-1] <= self.high:
             # All values inside: so is their median. The usual case, and the cheap one.
             return OK
-        value = median(recent)
+        value = middle_of(recent)
         if self.absolute:
             value = abs(value)
         if self.low <= value <= self.high:
