@@ -13,11 +13,8 @@ from pathlib import Path
 
 import httpx2
 
-_SERVE = (
-    "from gadwatch_service.server import run_server; "
-    "from gadwatch_service.settings import load_settings; "
-    "run_server(load_settings())"
-)
+_SERVE = "from gadwatch_cli.main import main; main(['serve'])"
+"""The service as people start it, pages included."""
 
 
 @dataclass

@@ -43,7 +43,10 @@ def add_endpoint(
         except ValueError as error:
             raise Failure(f"--filters is no JSON: {error}") from error
     answer = Connection.open(url).call("POST", "/endpoints", body)
-    err.print(f"{answer['id']} added; try it: gadwatch endpoint test {answer['id']}", style="dim")
+    err.print(
+        f"{answer['endpoint_id']} added; try it: gadwatch endpoint test {answer['endpoint_id']}",
+        style="dim",
+    )
     if answer.get("secret"):
         err.print("The signing secret; keep it, it cannot be shown again:", style="dim")
         typer.echo(answer["secret"])
@@ -55,7 +58,7 @@ def list_endpoints(url: Url = None) -> None:
     table = Table("Id", "Kind", "Name", "Address", "State", box=None)
     for row in Connection.open(url).items("/endpoints"):
         state = row.get("disabled_reason") or "on"
-        table.add_row(row["id"], row["kind"], row["name"], row["address"], state)
+        table.add_row(row["endpoint_id"], row["kind"], row["name"], row["address_hint"], state)
     out.print(table)
 
 
@@ -102,7 +105,7 @@ def add_silence(
     answer = connection.call(
         "POST", "/silences", {key: value for key, value in body.items() if value is not None}
     )
-    err.print(f"{answer['id']} holds until {answer['ends_at']}")
+    err.print(f"{answer['silence_id']} holds until {answer['ends_at']}")
 
 
 @silence_app.command(name="list")
@@ -111,7 +114,7 @@ def list_silences(url: Url = None) -> None:
     table = Table("Id", "Run", "Rule", "Project", "Until", "By", "Comment", box=None)
     for row in Connection.open(url).items("/silences"):
         table.add_row(
-            row["id"],
+            row["silence_id"],
             row["run_id"] or "any",
             row["rule"] or "any",
             row["project"] or "any",

@@ -12,6 +12,7 @@ from gadwatch_cli.judging import Judged, Stage, judge
 from gadwatch_hooks.errors import UnreadableLogError
 from gadwatch_hooks.readers import Record, detect, read
 from gadwatch_rules import PackError, canonical_name, snapshot, watched_metrics
+from gadwatch_rules.texts import LANGUAGES
 
 Lang = Annotated[str, typer.Option(help="Language of the texts: en or zh.")]
 Packs = Annotated[
@@ -39,8 +40,7 @@ def check(
     lang: Lang = "en",
 ) -> None:
     """Judge a log with no server. Exit code 1 when a critical finding is open at its end."""
-    if lang not in ("en", "zh"):
-        raise Failure(f"--lang is {lang!r}; it must be en or zh")
+    check_lang(lang)
     if (one_step is None) == (not paths):
         raise Failure("name a log file to check, or give one step with --snapshot '{…}'")
     if one_step is not None:
@@ -61,6 +61,12 @@ def check(
         out.print(render(assessment))
     critical = any(assessment["health"] == "critical" for assessment in assessments)
     raise typer.Exit(Exit.NO if critical else Exit.FINE)
+
+
+def check_lang(lang: str) -> None:
+    """Refuse a language that there are no texts in."""
+    if lang not in LANGUAGES:
+        raise Failure(f"--lang is {lang!r}; it must be {' or '.join(LANGUAGES)}")
 
 
 def judge_file(

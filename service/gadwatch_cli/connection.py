@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
+import urllib3
 
 from gadwatch_cli.errors import Exit, Failure
 from gadwatch_hooks.settings import Settings
@@ -61,16 +62,30 @@ class Connection:
                 timeout=timeout,
             )
         except ServiceAwayError as error:
-            raise Failure(
-                f"no service answers at {self.url} ({error}). Start one with `gadwatch serve`, "
-                "or name yours with --url or GADWATCH_URL.",
-                Exit.UNREACHABLE,
-            ) from error
+            raise self._away(error) from error
         finally:
             transport.close()
         if reply.status >= 400:
             raise Refusal(self._explain(reply.status, reply.body), reply.status)
         return reply.body
+
+    def download(self, path: str, query: Mapping[str, str]) -> str:
+        """A page or file of the service as text; ``path`` is from its root."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            reply = urllib3.request(
+                "GET",
+                f"{self.url}{path}?{urlencode(query)}",
+                headers=headers,
+                redirect=False,
+                timeout=ANSWER_SECONDS,
+                retries=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._away(error) from error
+        if reply.status != 200:
+            raise Refusal(self._explain(reply.status, {}), reply.status)
+        return reply.data.decode()
 
     def items(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Every entry of a list, page by page."""
@@ -93,6 +108,13 @@ class Connection:
             if row["name"] == run:
                 return row
         raise Failure(f"there is no run {run!r} at {self.url}; `gadwatch runs` lists what is there")
+
+    def _away(self, error: Exception) -> Failure:
+        return Failure(
+            f"no service answers at {self.url} ({error}). Start one with `gadwatch serve`, "
+            "or name yours with --url or GADWATCH_URL.",
+            Exit.UNREACHABLE,
+        )
 
     def _explain(self, status: int, body: Mapping[str, Any]) -> str:
         detail = body.get("detail") or body.get("title") or f"HTTP status {status}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from gadwatch_cli.check import read_log
 from gadwatch_cli.connection import Connection, Url
 from gadwatch_cli.console import err, out
 from gadwatch_cli.errors import Exit, Failure
-from gadwatch_cli.upload import Uploaded, create_run, upload
+from gadwatch_cli.upload import Upload, Uploaded, create_run
 from gadwatch_hooks.paths import data_dir
 from gadwatch_hooks.readers import Follower
 
@@ -49,7 +50,7 @@ def import_(
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else None)
         records = read_log(path, lambda done: progress.update(task, completed=done))
-        result = upload(connection, run_id, str(path.resolve()), records)
+        result = Upload(connection, run_id, str(path.resolve()), stage).send(records)
     connection.call("POST", f"/runs/{run_id}/finish", {"status": "finished"})
     _report(run, result)
 
@@ -80,22 +81,18 @@ def tail(
     connection = Connection.open(url)
     run_id = create_run(connection, run, project, stage, warmup_steps)
     position = _position_file(path, run_id)
-    follower = Follower(path, position)
     if not path.exists():
         err.print(f"{path} is not there yet; waiting for it", style="dim")
     while True:
-        try:
-            new = _send_new(connection, run_id, follower)
-        except Failure as failure:
-            if once or failure.code is not Exit.UNREACHABLE:
-                raise
-            err.print(f"gadwatch: {failure} Trying again.", style="dim")
-            # What the service has not taken was not committed: read it again.
-            follower.close()
-            follower = Follower(path, position)
-        else:
-            if new.reply is not None:
-                out.print(verdict_line(new.reply["last_step"], new.reply, name=run))
+        # After an outage the log is read again from where the service had taken it.
+        with closing(Follower(path, position)) as follower:
+            sending = Upload(connection, run_id, follower.session, stage)
+            try:
+                _send_on(sending, follower, run, once=once)
+            except Failure as failure:
+                if once or failure.code is not Exit.UNREACHABLE:
+                    raise
+                err.print(f"gadwatch: {failure} Trying again.", style="dim")
         if once:
             return
         time.sleep(LOOK_SECONDS)
@@ -122,11 +119,16 @@ def sync(
         raise typer.Exit(Exit.UNREACHABLE)
 
 
-def _send_new(connection: Connection, run_id: str, follower: Follower) -> Uploaded:
-    """Send what has been written since the last look."""
-    result = upload(connection, run_id, follower.session, follower.poll())
-    follower.commit()
-    return result
+def _send_on(sending: Upload, follower: Follower, run: str, *, once: bool) -> None:
+    """Send what is new, look again, for ever; or once."""
+    while True:
+        new = sending.send(follower.poll())
+        follower.commit()
+        if new.reply is not None:
+            out.print(verdict_line(new.reply["last_step"], new.reply, name=run))
+        if once:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def _position_file(path: Path, run_id: str) -> Path:

@@ -12,6 +12,26 @@ CRITIC = "critic/d_acc"
 ACTOR = frozenset({"actor/pg_loss", "actor/grad_norm"})
 
 
+class StageWatch:
+    """Reads the stage off a log that does not name it.
+
+    A log with a critic is a warm-up until the actor begins to train.
+    """
+
+    def __init__(self) -> None:
+        self._critic = False
+        self._actor = False
+
+    def enters_stage2(self, metrics: Iterable[str]) -> bool:
+        """Whether the step with these metrics is the first one of stage 2."""
+        if self._actor:
+            return False
+        names = {canonical_name(name) for name in metrics}
+        self._critic = self._critic or CRITIC in names
+        self._actor = self._critic and not ACTOR.isdisjoint(names)
+        return self._actor
+
+
 @dataclass
 class Judged:
     """What became of the newest segment of a log, and how many there were."""
@@ -24,6 +44,8 @@ class Judged:
     episodes: list[FindingChange] = field(default_factory=list)
     """The findings that fired and ended again, in order."""
     verdicts: list[VerdictChange] = field(default_factory=list)
+    stage2_from: int | None = None
+    """The step at which the log was seen to enter stage 2."""
     history: list[Record] = field(default_factory=list)
     """The newest segment's records, when they were asked for."""
 
@@ -44,13 +66,13 @@ def judge(
 ) -> Judged:
     """Fold a log through the rules.
 
-    ``auto`` takes a log with a critic as a warm-up until the actor begins to train. A log that
-    steps back holds several attempts or runs; the newest one is judged.
+    ``auto`` reads the stage off the log (:class:`StageWatch`). A log that steps back holds
+    several attempts or runs; the newest one is judged.
     """
     packs = tuple(packs)
     engine = Engine.for_run(None if stage == "auto" else stage, warmup_steps, packs=packs)
     judged = Judged(engine, engine.new_state())
-    critic_seen = actor_seen = False
+    watch = StageWatch()
     for record in records:
         if judged.records and record.segment != judged.segments:
             judged = Judged(
@@ -60,15 +82,12 @@ def judge(
                 judged.entries,
                 record.segment,
             )
-            critic_seen = actor_seen = False
+            watch = StageWatch()
         judged.records += 1
         judged.entries += record.lines
-        if stage == "auto" and not actor_seen:
-            names = {canonical_name(name) for name in record.metrics}
-            critic_seen = critic_seen or CRITIC in names
-            if critic_seen and not ACTOR.isdisjoint(names):
-                actor_seen = True
-                _note(judged, engine.set_stage(judged.state, "stage2", record.step))
+        if stage == "auto" and watch.enters_stage2(record.metrics):
+            judged.stage2_from = record.step
+            _note(judged, engine.set_stage(judged.state, "stage2", record.step))
         step = Step(record.step, record.metrics, record.time)
         _note(judged, engine.advance(judged.state, [step]))
         if keep_history:

@@ -44,7 +44,7 @@ class StepPrinter:
             return
         line = Text()
         if known is not None and run is not None:
-            self._told = known  # type: ignore[assignment]  # both are known here
+            self._told = known
             line = verdict_line(step, {"health": run.health, "verdict": run.verdict})
         else:
             line.append(f"step {step:>4}", "dim")

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from gadwatch_cli.check import Lang, check_lang
 from gadwatch_cli.console import err, out
 from gadwatch_cli.errors import Exit, Failure
 from gadwatch_rules import Pack, PackError, load_pack, shipped_packs
-from gadwatch_rules.texts import LANGUAGES, catalogue
+from gadwatch_rules.texts import catalogue
 
 app = typer.Typer(no_args_is_help=True, help="Rule packs: list, show, validate, test.")
 
@@ -56,14 +57,11 @@ def validate(
 
 
 @app.command()
-def reference(
-    lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
-) -> None:
+def reference(lang: Lang = "en") -> None:
     """Every rule, clause and diagnosis with thresholds, source and advice, as Markdown."""
     from gadwatch_rules.reference import reference as markdown
 
-    if lang not in LANGUAGES:
-        raise Failure(f"--lang is {lang!r}; it must be en or zh")
+    check_lang(lang)
     typer.echo(markdown(lang), nl=False)
 
 
@@ -72,18 +70,18 @@ def test(
     path: Annotated[Path, typer.Argument(help="Test cases for rules, as TOML.")],
 ) -> None:
     """Run test cases of rules: series in, expected findings and verdict out."""
-    from gadwatch_rules.casefile import run_cases
+    from gadwatch_rules.casefile import load_cases, run_cases
 
     try:
-        results = run_cases(path)
+        results = run_cases(load_cases(path))
     except PackError as error:
         raise Failure(str(error)) from error
     failed = [result for result in results if not result.passed]
     for result in results:
         mark = "[green]✔[/green]" if result.passed else "[red]✖[/red]"
         out.print(f"{mark} {result.name}")
-        for line in result.differences:
-            out.print(f"    {line}", markup=False)
+        for failure in result.failures:
+            out.print(f"    {failure}", markup=False)
     err.print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     raise typer.Exit(Exit.NO if failed else Exit.FINE)
 

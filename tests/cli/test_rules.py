@@ -32,3 +32,33 @@ def test_a_broken_pack_is_named_with_its_line_and_rule(tmp_path: Path) -> None:
     assert outcome.code == 2
     assert f"own.toml:{line}" in outcome.err.replace(", line ", ":")
     assert "bend" in outcome.err
+
+
+CASES = """
+[[case]]
+name = "a NaN is critical at once"
+stage = "warmup"
+series."critic/d_acc" = "0.8x60 nan"
+
+[[case.expect]]
+health = "{health}"
+"""
+
+
+def test_cases_of_a_user_run_and_the_exit_code_tells(tmp_path: Path) -> None:
+    path = tmp_path / "cases.toml"
+    path.write_text(CASES.format(health="critical"))
+    assert gadwatch("rules", "test", str(path)).code == 0
+    path.write_text(CASES.format(health="ok"))
+    outcome = gadwatch("rules", "test", str(path))
+    assert outcome.code == 1
+    assert "critical" in outcome.out
+
+
+def test_a_broken_case_file_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "cases.toml"
+    path.write_text(CASES.format(health="ok").replace("0.8x60 nan", "0.8x60 what"))
+    outcome = gadwatch("rules", "test", str(path))
+    assert outcome.code == 2
+    assert "cases.toml" in outcome.err
+    assert "what" in outcome.err

@@ -1,0 +1,85 @@
+"""Commands against a real service process."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.running import gadwatch
+from tests.cli.test_check import REFERENCE, write_jsonl
+from tests.serving import ServedProcess
+
+
+@pytest.fixture(autouse=True)
+def reach(service: ServedProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADWATCH_URL", service.url)
+    monkeypatch.setenv("GADWATCH_TOKEN", service.token)
+    monkeypatch.setenv("GADWATCH_DATA_DIR", str(service.data_dir))
+
+
+def test_a_log_is_sent_judged_asked_for_and_reported(tmp_path: Path) -> None:
+    log = write_jsonl(tmp_path / "warmup.jsonl", [REFERENCE] * 80)
+    sent = gadwatch("import", str(log), "--run", "warmup-7", "--warmup-steps", "80")
+    assert sent.code == 0, sent.err
+    assert "80 steps taken" in sent.err
+
+    again = gadwatch("import", str(log), "--run", "warmup-7")
+    assert "0 steps taken, 80 already there" in again.err
+
+    ready = gadwatch("ready", "warmup-7")
+    assert ready.code == 0, ready.err
+    assert json.loads(gadwatch("ready", "warmup-7", "--json").out)["ready"] is True
+    assert gadwatch("ready", "warmup-7", "--wait").code == 0
+
+    listed = gadwatch("runs")
+    assert "warmup-7" in listed.out
+
+    out = tmp_path / "analysis.html"
+    assert gadwatch("report", "warmup-7", "-o", str(out)).code == 0
+    assert "critic/d_acc" in out.read_text()
+
+
+def test_an_unready_run_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
+    log = write_jsonl(tmp_path / "short.jsonl", [REFERENCE] * 10)
+    gadwatch("import", str(log), "--run", "short")
+    outcome = gadwatch("ready", "short", "--wait")
+    assert outcome.code == 1
+    assert "has finished" in outcome.err
+
+
+def test_a_growing_log_is_followed_without_loss_or_repeats(tmp_path: Path) -> None:
+    log = write_jsonl(tmp_path / "growing.jsonl", [REFERENCE] * 5)
+    assert gadwatch("tail", str(log), "--run", "grows", "--once").code == 0
+    write_jsonl(log, [REFERENCE] * 8)
+    assert gadwatch("tail", str(log), "--run", "grows", "--once").code == 0
+    row = next(row for row in json.loads(gadwatch("runs", "--json").out)["items"])
+    assert (row["name"], row["steps"], row["attempt"]) == ("grows", 8, 1)
+
+
+def test_tokens_are_made_listed_and_revoked() -> None:
+    made = gadwatch("token", "create", "cluster-a", "--scope", "ingest", "--expires-days", "30")
+    assert made.code == 0, made.err
+    assert made.out.startswith("gw_")
+    listed = gadwatch("token", "list").out
+    assert "cluster-a" in listed
+    row = next(line for line in listed.splitlines() if "cluster-a" in line)
+    assert gadwatch("token", "revoke", row.split()[0]).code == 0
+    assert "revoked" in gadwatch("token", "list").out
+
+
+def test_endpoints_and_silences_are_added_listed_and_ended() -> None:
+    added = gadwatch("endpoint", "add", "slack", "team", "https://hooks.slack.com/services/T/B/X")
+    assert added.code == 0, added.err
+    listed = gadwatch("endpoint", "list").out
+    assert "team" in listed
+    assert "/T/B/X" not in listed
+    assert gadwatch("silence", "add", "--rule", "score_drift", "--for", "1h").code == 0
+    silences = gadwatch("silence", "list").out
+    assert "score_drift" in silences
+    row = next(line for line in silences.splitlines() if "score_drift" in line)
+    assert gadwatch("silence", "end", row.split()[0]).code == 0
+
+
+def test_an_unknown_run_is_one_line_that_says_where_to_look() -> None:
+    outcome = gadwatch("ready", "nobody")
+    assert outcome.code == 2
+    assert "gadwatch runs" in outcome.err
