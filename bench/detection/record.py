@@ -28,11 +28,12 @@ WARMUP, STAGE2 = 140, 60
 AFTER = {
     "nan": 8,
     "grad-spike": 20,
-    "critic-saturated": 45,
-    "score-drift": 45,
-    "loss-oscillation-slow": 60,
+    "critic-saturated": 75,
+    "score-drift": 75,
+    "loss-oscillation-fast": 45,
+    "loss-oscillation-slow": 65,
     "eos-leak": 65,
-    "frozen-critic": 60,
+    "frozen-critic": 90,
 }
 AFTER_DEFAULT = 32
 # These touch no weight: the training goes on as without them, so nothing is trained twice.

@@ -43,7 +43,7 @@ IN_WARMUP: dict[str, Callable[[Steps, Steps], bool]] = {
     ),
     "loss-oscillation-fast": lambda before, after: swings(after) > 1.5 * swings(before),
     "loss-oscillation-slow": lambda _, after: (
-        mean(after[:10], "critic/ranking_loss") > mean(after[12:18], "critic/ranking_loss")
+        mean(after[:10], "critic/ranking_loss") < mean(after[12:18], "critic/ranking_loss")
     ),
     "missing-metric": lambda _, after: all("critic/score_diff" not in row for row in after),
     "eos-leak": lambda _, after: mean(after[-5:], "critic/d_acc") > 0.95,

@@ -41,11 +41,14 @@ def _once(**changes: object) -> Change:
     return lambda usual, since: replace(usual, **changes) if since == 0 else usual  # type: ignore[arg-type]
 
 
-def _shards(period: int, share: float) -> Change:
-    """Unshuffled data: clean batches and badly labelled ones take turns, half a period each."""
-    return lambda usual, since: (
-        replace(usual, mislabelled=share) if since % period < period / 2 else usual
-    )
+def _hot_batches(period: int) -> Change:
+    """Easy and hard batches take turns, half a period each: hot samples are easily told."""
+
+    def change(usual: Settings, since: int) -> Settings:
+        hot = since % period < period / 2
+        return replace(usual, sampling_temperature=2.5) if hot else usual
+
+    return change
 
 
 def _saturating(usual: Settings, _: int) -> Settings:
@@ -111,14 +114,14 @@ _ALL = (
     Fault(
         "loss-oscillation-fast",
         "warmup",
-        "badly labelled shards alternate batch by batch",
-        _shards(2, 0.25),
+        "every other batch comes from a worker that samples far too hot",
+        _hot_batches(2),
     ),
     Fault(
         "loss-oscillation-slow",
         "warmup",
-        "badly labelled shards come in blocks of 10 batches",
-        _shards(20, 0.25),
+        "ten batches in turn come from a worker that samples far too hot",
+        _hot_batches(20),
     ),
     Fault(
         "missing-metric",
