@@ -28,7 +28,9 @@ def _answer(connection: socket.socket) -> bytes:
     return answer
 
 
-def test_a_request_in_flight_is_answered_before_the_service_ends(service: ServedProcess) -> None:
+def test_waiting_and_unfinished_requests_are_answered_before_the_service_ends(
+    service: ServedProcess,
+) -> None:
     body = b'{"id": "in-flight", "name": "in flight"}'
 
     def refuses() -> bool:
@@ -38,18 +40,15 @@ def test_a_request_in_flight_is_answered_before_the_service_ends(service: Served
             return True
         return False
 
-    with _begin(service, "POST", "/api/v1/runs", body) as connection:
-        service.process.send_signal(signal.SIGTERM)
-        wait_until(refuses, what="the end of listening")
-        connection.sendall(body)
-        assert _answer(connection).startswith(b"HTTP/1.1 201")
-    assert service.process.wait(20) == 0
-
-
-def test_a_waiting_query_is_answered_when_the_service_ends(service: ServedProcess) -> None:
     with service.client() as client:
         client.post("/api/v1/runs", json={"id": "waiting"})
-    with _begin(service, "GET", "/api/v1/runs/waiting/readiness?wait=50") as connection:
+    with (
+        _begin(service, "GET", "/api/v1/runs/waiting/readiness?wait=50") as waiting,
+        _begin(service, "POST", "/api/v1/runs", body) as begun,
+    ):
         service.process.send_signal(signal.SIGTERM)
-        assert _answer(connection).startswith(b"HTTP/1.1 200")
-    assert service.process.wait(30) == 0
+        assert _answer(waiting).startswith(b"HTTP/1.1 200")
+        wait_until(refuses, what="the end of listening")
+        begun.sendall(body)
+        assert _answer(begun).startswith(b"HTTP/1.1 201")
+    assert service.process.wait(20) == 0
