@@ -31,8 +31,9 @@ lint: $(VENV)/.dev-installed ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-docs: $(VENV)/.dev-installed ## write the documents that are made from the code
+docs: $(VENV)/.dev-installed ## write what is made from the code, and build the site
 	@$(BIN)/gadwatch rules reference > docs/rules.md
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 constraints: $(VENV)/.dev-installed ## write the installed versions into constraints.txt
 	@( echo "# Versions that the tests ran with. Regenerate: make constraints"; \
