@@ -49,7 +49,6 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
         lifespan=_lifespan,
         # The schema is served behind a guard, by `reference`.
         openapi_url=None,
-        max_body_size=settings.max_body_bytes,
         description="Training-health monitor for generative adversarial distillation.",
     )
     app.state.settings = settings

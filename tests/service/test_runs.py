@@ -1,7 +1,8 @@
 import httpx2
 import pytest
-from gadwatch_service.upkeep.replay import replay_due
 from tests.service.pushing import healthy_steps, new_run, push
+
+from gadwatch_service.upkeep.replay import replay_due
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Reading a request's body: never more of it than allowed, compressed or not."""
+"""Reading a request's body; decompressed, it is never larger than allowed."""
 
 import zlib
 from typing import Final
@@ -19,7 +19,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     Raises :class:`TooLarge`, :class:`UnsupportedEncoding` or :class:`BadRequest`, each naming
     the limit or the form that was expected.
     """
-    raw = await _read_raw(request, settings.max_body_bytes)
+    raw = await _read_raw(request)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     match encoding:
         case "identity" | "":
@@ -33,21 +33,11 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     )
 
 
-async def _read_raw(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large("max_body_bytes", limit)
-    chunks: list[bytes] = []
-    size = 0
+async def _read_raw(request: Request) -> bytes:
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise _too_large("max_body_bytes", limit)
-            chunks.append(chunk)
+        return await request.body()
     except ClientDisconnect:
         raise BadRequest("The connection closed before the whole body had come.") from None
-    return b"".join(chunks) if len(chunks) != 1 else chunks[0]
 
 
 def _gunzip(raw: bytes, limit: int) -> bytes:
@@ -57,7 +47,7 @@ def _gunzip(raw: bytes, limit: int) -> bytes:
     except zlib.error:
         raise BadRequest("The body is not valid gzip, though Content-Encoding says so.") from None
     if len(body) > limit:
-        raise _too_large("max_inflated_bytes", limit)
+        raise _too_large(limit)
     if not decoder.eof or decoder.unused_data:
         raise BadRequest("The gzip body is cut short or followed by something else.")
     return body
@@ -71,13 +61,14 @@ def _unzstd(raw: bytes, limit: int) -> bytes:
     except zstandard.ZstdError:
         raise BadRequest("The body is not valid zstd, though Content-Encoding says so.") from None
     if len(body) > limit:
-        raise _too_large("max_inflated_bytes", limit)
+        raise _too_large(limit)
     return body
 
 
-def _too_large(setting: str, limit: int) -> TooLarge:
+def _too_large(limit: int) -> TooLarge:
     return TooLarge(
-        f"The body exceeds {setting} ({limit} bytes): send fewer steps in one request.",
-        limit_name=setting,
+        f"The decompressed body exceeds max_inflated_bytes ({limit} bytes): send fewer steps in "
+        "one request.",
+        limit_name="max_inflated_bytes",
         limit=limit,
     )

@@ -12,7 +12,6 @@ from gadwatch_service.ingest.service import Ingest
 from gadwatch_service.settings import Settings
 
 router = APIRouter(tags=["steps"], dependencies=[Depends(requires("ingest"))])
-
 evaluating = APIRouter(tags=["steps"], dependencies=[Depends(requires("ingest", "read"))])
 
 _encode = msgspec.json.Encoder().encode
@@ -30,8 +29,10 @@ async def push_steps(
     """
     settings: Settings = request.app.state.settings
     ingest: Ingest = request.app.state.ingest
-    push = parse_push(await read_body(request, settings), settings)
-    reply = await ingest.push(run_id, push, asker.sees)
+    with ingest.pressure.admit(run_id):
+        body = await read_body(request, settings)
+        with ingest.pressure.carry(len(body)):
+            reply = await ingest.push(run_id, parse_push(body, settings), asker.sees)
     return Response(_encode(reply), media_type="application/json")
 
 

@@ -13,6 +13,7 @@ from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.ingest import repository
 from gadwatch_service.ingest.columns import Columns, knows_all
 from gadwatch_service.ingest.parse import Push
+from gadwatch_service.ingest.pressure import Pressure
 from gadwatch_service.ingest.reply import PushReply
 from gadwatch_service.ingest.sorting import Batch, count_values, sort_rows, store_changed
 from gadwatch_service.judging import repository as judging
@@ -39,6 +40,7 @@ class Ingest:
     def __init__(self, keeper: Keeper, settings: Settings) -> None:
         self._keeper = keeper
         self._settings = settings
+        self.pressure = Pressure()
 
     async def push(
         self, run_id: str, push: Push, sees: Callable[[str], bool] = everything

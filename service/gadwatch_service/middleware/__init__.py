@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from gadwatch_service.middleware.body_limit import BodyLimit
 from gadwatch_service.middleware.declared_length import DeclaredLength
 from gadwatch_service.middleware.headers import SecurityHeaders
 from gadwatch_service.middleware.hosts import HostGuard
@@ -16,6 +17,7 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     is too large, and answered with headers that confine a page.
     """
     app.add_middleware(DeclaredLength, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(HostGuard, settings=settings)
     app.add_middleware(SecurityHeaders, https=settings.base_url.startswith("https://"))
     app.add_middleware(RequestLog)
