@@ -9,6 +9,14 @@ from gadwatch_rules.pack import Pack, RuleEntry, load_pack, shipped_packs
 from gadwatch_rules.texts import catalogue, number
 
 
+_SHARED = """\
+Thresholds that many rules share: `smooth` is the number of values whose median is judged;
+`margin` and `relative_margin` are how far beyond a bound a value must lie, and how far inside
+it must come back; `silent_steps` is how long the high side keeps quiet at the start;
+`grace_steps` and `grace_share` (of the warm-up) are how long the low side counts as learning,
+and `rising_share` for how much of the warm-up it may, while it still rises."""
+
+
 def reference(lang: str = "en") -> str:
     """Every pack, rule, clause and diagnosis as Markdown."""
     return "\n".join(_lines(lang)) + "\n"
@@ -23,11 +31,7 @@ def _lines(lang: str) -> Iterator[str]:
     yield "`gadwatch rules show gad-warmup > own.toml`, `gadwatch rules validate own.toml`,"
     yield "`gadwatch check --rules own.toml train.log`."
     yield ""
-    yield "Thresholds that many rules share: `smooth` is the number of values whose median is"
-    yield "judged; `margin` and `relative_margin` are how far beyond a bound a value must lie, and how"
-    yield "far inside it must come back; `silent_steps` is how long the high side keeps quiet at the"
-    yield "start; `grace_steps` and `grace_share` (of the warm-up) are how long the low side counts as"
-    yield "learning, and `rising_share` for how much of the warm-up it may, while it still rises."
+    yield _SHARED
     for pack in map(load_pack, shipped_packs()):
         yield from _pack(pack, lang)
     yield from ["", "## Diagnoses", ""]
