@@ -4,6 +4,7 @@ from gadwatch_service.access import endpoints as access
 from gadwatch_service.alerts import endpoints as alerts
 from gadwatch_service.ingest import endpoints as ingest
 from gadwatch_service.runs import endpoints as runs
+from gadwatch_service.runs import projects
 from gadwatch_service.series import endpoints as series
 from gadwatch_service.stream import endpoints as stream
 
@@ -20,6 +21,8 @@ def api() -> APIRouter:
         runs.asking,
         runs.reading,
         runs.writing,
+        projects.reading,
+        projects.writing,
         ingest.router,
         ingest.evaluating,
         series.router,

@@ -31,6 +31,7 @@ from gadwatch_service.store import migrate
 from gadwatch_service.store.database import Database, add_database_error_handlers
 from gadwatch_service.store.embedded import EmbeddedPostgres
 from gadwatch_service.stream.watcher import Watcher
+from gadwatch_service.upkeep.retention import Space
 from gadwatch_service.workers import Worker, Workers
 
 Pages = Callable[[FastAPI], None]
@@ -95,12 +96,13 @@ def clock_of(app: FastAPI) -> clock.Clock:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as stack:
-        url = await _database_url(settings, stack)
+        url, app.state.embedded = await _open_database(settings, stack)
         await asyncio.to_thread(migrate.upgrade, url)
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
         app.state.database = database
         app.state.keeper = Keeper(database, clock_of(app), listeners=[tell_endpoints])
+        app.state.space = Space()
         app.state.ingest = Ingest(app.state.keeper, settings)
         app.state.alerts = await stack.enter_async_context(
             Alerts(settings, database, app.state.keeper, clock_of(app))
@@ -112,20 +114,33 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(app.state.watcher.close)
         workers = Workers(app.state.heartbeats)
         stack.push_async_callback(workers.stop)
+        if app.state.embedded is not None:
+            workers.start(Worker("postgres", lambda: _revive(app.state.embedded), 1.0))
         workers.start(Worker("watcher", app.state.watcher.poll, settings.poll_seconds))
         if settings.run_workers:
             for worker in (
                 *app.state.alerts.workers(),
-                *upkeep_workers(settings, database, app.state.keeper),
+                *upkeep_workers(
+                    settings, database, app.state.keeper, app.state.space, clock_of(app)
+                ),
             ):
                 workers.start(worker)
         yield
 
 
-async def _database_url(settings: Settings, stack: AsyncExitStack) -> str:
+async def _open_database(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[str, EmbeddedPostgres | None]:
     if settings.database_url is not None:
-        return settings.database_url
+        return settings.database_url, None
     embedded = EmbeddedPostgres(settings.data_dir)
     await asyncio.to_thread(embedded.start)
     stack.push_async_callback(asyncio.to_thread, embedded.stop)
-    return embedded.url()
+    return embedded.url(), embedded
+
+
+async def _revive(embedded: EmbeddedPostgres) -> bool:
+    """A round of a worker: start the embedded server again when it has died."""
+    if not embedded.is_alive():
+        await asyncio.to_thread(embedded.start)
+    return False

@@ -1,6 +1,7 @@
 """The SQL of stored steps: the tail, a row each, and the sealed blocks, one a metric."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from psycopg import AsyncConnection
@@ -46,8 +47,8 @@ FROM STDIN (FORMAT binary)
 """
 _BLOCK_KINDS: Final = "tqhqqaahhdddqqq"
 _SPANS: Final = """
-SELECT first_step, last_step FROM blocks
-WHERE run_id = %s AND attempt = %s AND metric = -1 AND last_step >= %s ORDER BY first_step
+SELECT first_step, last_step, maximum FROM blocks
+WHERE run_id = %s AND attempt = %s AND metric = -1 ORDER BY first_step
 """
 _SEALED_TO: Final = """
 SELECT last_step FROM blocks WHERE run_id = %s AND attempt = %s AND metric = -1
@@ -148,12 +149,19 @@ async def sealed_to(connection: AsyncConnection, run_id: str, attempt: int) -> i
     return None if row is None else row[0]
 
 
-async def block_spans(
-    connection: AsyncConnection, run_id: str, attempt: int, first: int
-) -> list[tuple[int, int]]:
-    """First and last step of every block that ends at or behind ``first``, in order."""
-    cursor = await connection.execute(_SPANS, [run_id, attempt, first])
-    return [(row[0], row[1]) for row in await cursor.fetchall()]
+@dataclass(frozen=True, slots=True)
+class BlockSpan:
+    """The steps of a block, and the unix time of its newest one."""
+
+    first_step: int
+    last_step: int
+    last_time: float
+
+
+async def block_spans(connection: AsyncConnection, run_id: str, attempt: int) -> list[BlockSpan]:
+    """Every block of an attempt, in order."""
+    cursor = await connection.execute(_SPANS, [run_id, attempt])
+    return [BlockSpan(*row) for row in await cursor.fetchall()]
 
 
 async def add_blocks(

@@ -146,9 +146,10 @@ async def finish_run(
 
 
 @writing.delete("/runs/{run_id}", status_code=204)
-async def delete_run(run_id: RunId, database: Database, asker: Asker) -> Response:
+async def delete_run(run_id: RunId, request: Request, database: Database, asker: Asker) -> Response:
     """Remove a run and everything stored of it."""
     await service.delete_run(database, run_id, asker.sees)
+    request.app.state.space.wanted = True
     return Response(status_code=204)
 
 

@@ -189,3 +189,32 @@ async def list_verdicts(
     if len(rows) <= limit:
         return shown, None
     return shown, encode_cursor(shown[-1].attempt, shown[-1].number)
+
+
+async def list_projects(session: AsyncSession) -> Sequence[Project]:
+    """Every project, by name."""
+    return (await session.execute(select(Project).order_by(Project.name))).scalars().all()
+
+
+async def find_project(session: AsyncSession, name: str) -> Project | None:
+    """A project, locked for a change."""
+    statement = select(Project).where(Project.name == name).with_for_update()
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def ask_replays(session: AsyncSession, project: str) -> None:
+    """Have every run of a project that still runs judged anew."""
+    of_project = select(Run.run_id).where(Run.project == project)
+    await session.execute(
+        update(RunState)
+        .where(
+            RunState.run_id.in_(of_project),
+            RunState.status.in_(("running", "stalled")),
+            RunState.last_step.is_not(None),
+        )
+        .values(
+            version=RunState.version + 1,
+            replay_wanted=True,
+            replays_asked=RunState.replays_asked + 1,
+        )
+    )

@@ -87,6 +87,15 @@ class EmbeddedPostgres:
                 self._leave()
                 raise
 
+    def is_alive(self) -> bool:
+        """Whether the server's process exists; cheap enough to be asked every second."""
+        try:
+            first_line = (self.folder / "postmaster.pid").read_text().partition("\n")[0]
+            os.kill(int(first_line), 0)
+        except (OSError, ValueError):
+            return False
+        return True
+
     def stop(self) -> None:
         """Leave it; the last one to leave stops the server."""
         if self._handle is None:

@@ -40,6 +40,10 @@ class DriverPool:
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
                 yield connection
+            except psycopg.OperationalError:
+                # The server has gone away, and with it whatever waits here.
+                await self.close()
+                raise
             finally:
                 idle = connection.info.transaction_status == TransactionStatus.IDLE
                 if idle and not connection.closed:

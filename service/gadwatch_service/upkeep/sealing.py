@@ -84,14 +84,14 @@ async def _join(
     driver: AsyncConnection, run_id: str, attempt: int, late: Sequence[StoredStep]
 ) -> None:
     """Lay late steps into the blocks that cover them, or that begin last before them."""
-    spans = await repository.block_spans(driver, run_id, attempt, 0)
-    begins = [first for first, _ in spans]
+    spans = await repository.block_spans(driver, run_id, attempt)
+    begins = [span.first_step for span in spans]
     groups: dict[int, list[StoredStep]] = {}
     for one in late:
         place = max(0, bisect_right(begins, one.step) - 1)
         groups.setdefault(place, []).append(one)
     for place, steps in groups.items():
-        first, last = spans[place]
+        first, last = spans[place].first_step, spans[place].last_step
         blocks = await repository.read_blocks(driver, run_id, attempt, first, last)
         own = [block for block in blocks if block.first_step == first]
         low = min(first, steps[0].step)
