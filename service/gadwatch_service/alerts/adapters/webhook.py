@@ -16,7 +16,7 @@ from gadwatch_service.alerts.transport import Request
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = 32
 
-_TYPES: Final = {
+TYPES: Final = {
     Reason.FIRST: "finding.firing",
     Reason.WORSE: "finding.worse",
     Reason.REPEAT: "finding.repeated",
@@ -28,6 +28,7 @@ _TYPES: Final = {
     Reason.DIGEST: "digest",
     Reason.TEST: "test",
 }
+"""The type of a webhook message, by its reason."""
 
 
 def new_secret() -> str:
@@ -46,7 +47,7 @@ def shape(outgoing: Outgoing) -> Request:
     """The message as data, with the text beside it, and one signature for each valid secret."""
     message = outgoing.message
     content = {
-        "type": _TYPES[message.reason],
+        "type": TYPES[message.reason],
         "timestamp": outgoing.now.isoformat(),
         "data": {
             "reason": message.reason,
