@@ -1,4 +1,5 @@
-// Overlaid runs: the same charts as on a run's page, without live updates.
+// Overlaid runs and reports: the same charts as on a run's page, without live updates.
 import { Charts } from "./charts.js";
 
-new Charts(document.querySelector("section.charts")).watch();
+const section = document.querySelector("section.charts");
+if (section) new Charts(section).watch();
