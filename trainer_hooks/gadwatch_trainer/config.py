@@ -74,7 +74,7 @@ class TrainerConfig:
 
     threads: int = 1
     device: str = "cpu"
-    """`cpu`, `cuda`, or `auto`: a GPU if there is one. Networks this small run best on a CPU."""
+    """`cpu`, `cuda`, or `auto`: a GPU if there is one."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
