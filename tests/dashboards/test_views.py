@@ -35,6 +35,12 @@ def test_a_young_run_is_neither_good_nor_bad() -> None:
     assert "cannot be judged yet" in view.subline
 
 
+def test_a_run_in_stage_2_is_not_judged_by_the_gate() -> None:
+    told = assessment(healthy()) | {"stage": "stage2", "findings": []}
+    view = run_view(healthy(), told, EN, NOW)
+    assert (view.headline, view.subline) == ("Stage 2 is healthy.", "No finding is open.")
+
+
 def test_the_verdict_is_told_in_chinese_too() -> None:
     view = run_view(healthy(), assessment(healthy()), ZH, NOW)
     assert view.headline == "自第 61 步起可以进入第二阶段。"

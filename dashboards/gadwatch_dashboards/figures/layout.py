@@ -103,14 +103,18 @@ def _across(content: Content, view: View, paint: Palette) -> dict[str, Any]:
 
 
 def _steps_shown(content: Content, view: View) -> tuple[float, float] | None:
-    """The step axis' ends: those asked for, else the series' with a hair of room."""
+    """The step axis' ends: those asked for, else the series' with a hair of room.
+
+    An expected path goes far beyond a young run: a part of it suffices to see where it leads.
+    """
     if view.first is not None and view.last is not None:
         return view.first, view.last
     ends = [series.steps[end] for series in content.series if series.steps for end in (0, -1)]
-    if not ends or content.corridor is not None:
+    if not ends:
         return None
     room = max(0.5, 0.006 * (max(ends) - min(ends)))
-    return min(ends) - room, max(ends) + room
+    ahead = 0.35 * (max(ends) - min(ends)) if content.corridor else room
+    return min(ends) - room, max(ends) + ahead
 
 
 def _axis(paint: Palette) -> dict[str, Any]:

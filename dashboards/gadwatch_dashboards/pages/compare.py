@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures import Content, Series, figure_json
@@ -15,6 +15,7 @@ from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for
 from gadwatch_dashboards.figures.series import Zone
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
+from gadwatch_dashboards.pages.packed import packed
 from gadwatch_dashboards.pages.state import state_of
 from gadwatch_dashboards.palette import Theme, run_styles
 from gadwatch_dashboards.views.charts import data_table, summary
@@ -91,7 +92,7 @@ async def show_figure(
     metric: Annotated[str, Query(max_length=250)],
     run: Runs = None,
     align: str = "step",
-) -> JSONResponse:
+) -> Response:
     """One metric of all chosen runs."""
     page = Page(request, "compare")
     runs = await _chosen(database, page, run)
@@ -114,12 +115,13 @@ async def show_figure(
     bounds = zones(runs[0].pack, runs[0].overrides, page.texts) if runs else {}
     content = Content(metric, series, zone=bounds.get(metric, Zone()))
     table = data_table(series, page.texts)
-    return JSONResponse(
+    return packed(
+        request,
         {
             "figure": figure_json(content, state.view(theme)),
             "summary": summary(series, content.zone, page.texts),
             "table": {"columns": table.columns, "rows": table.rows},
-        }
+        },
     )
 
 

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures import figure_json
@@ -13,6 +13,7 @@ from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
 from gadwatch_dashboards.pages.findings_of import findings_of
+from gadwatch_dashboards.pages.packed import packed
 from gadwatch_dashboards.pages.state import state_of
 from gadwatch_dashboards.views.charts import data_table, summary
 from gadwatch_dashboards.views.run import run_view
@@ -83,7 +84,7 @@ async def show_run(run_id: RunId, request: Request, database: Database) -> HTMLR
 
 
 @router.get("/runs/{run_id}/figure")
-async def show_figure(run_id: RunId, request: Request, database: Database) -> JSONResponse:
+async def show_figure(run_id: RunId, request: Request, database: Database) -> Response:
     """One chart: ``{figure, summary, table}``; at most ``FIGURE_POINTS`` points a curve."""
     page = Page(request, "runs")
     run = await service.get_run(database, run_id, page.identity.sees)
@@ -109,4 +110,4 @@ async def show_figure(run_id: RunId, request: Request, database: Database) -> JS
         "summary": summary(series, content.zone, page.texts),
         "table": {"columns": table.columns, "rows": table.rows},
     }
-    return JSONResponse(answer)
+    return packed(request, answer)

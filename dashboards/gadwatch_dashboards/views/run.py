@@ -152,6 +152,8 @@ def subline(assessment: Assessment, texts: Texts) -> str:
     if worst is not None:
         return str(worst["message"])
     readiness = assessment["readiness"]
+    if assessment["stage"] != "warmup":
+        return str(firing[0]["message"]) if firing else texts("headline.nothing_open")
     by_status: dict[str, list[Mapping[str, Any]]] = {}
     for clause in readiness["clauses"]:
         by_status.setdefault(clause["status"], []).append(clause)
@@ -159,12 +161,10 @@ def subline(assessment: Assessment, texts: Texts) -> str:
         return texts("headline.all_pass", passed=len(by_status.get("pass", ())))
     for status in ("fail", "unknown"):
         held = by_status.get(status)
-        if held and assessment["stage"] == "warmup":
+        if held:
             names = ", ".join(title("clauses", clause["id"], texts.lang) for clause in held[:3])
             key = f"headline.clauses_{status}"
             return texts(key, count=len(held), total=len(readiness["clauses"]), names=names)
-    if firing:
-        return str(firing[0]["message"])
     return texts("headline.nothing_open")
 
 
