@@ -1,5 +1,6 @@
 """Assembles the commands and turns every failure into one line and an exit code."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -69,6 +70,9 @@ app.add_typer(database.app, name="db")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 fine, 1 no, 2 usage or input, 3 unreachable."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whoever pipes a long command into a file or `tee` wants to see each line as it comes.
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         code = app(args=arguments, prog_name="gadwatch", standalone_mode=False)
     except Failure as failure:
