@@ -33,13 +33,15 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("Run", "Project", "Health", "Verdict", "Stage", "Last step", "Status", box=None)
     for row in rows:
         health_icon, health_style = HEALTH[row["health"]]
-        verdict_icon, verdict_style, verdict = VERDICTS[row["verdict"]]
+        # Without a critic there is no gate, and so no verdict.
+        gated = row["stage"] != "generic"
+        icon, style, words = VERDICTS[row["verdict"]]
         last = "–" if row["last_step"] is None else str(row["last_step"])
         table.add_row(
             row["name"] if row["name"] == row["id"] else f"{row['name']} ({row['id']})",
             row["project"],
             Text(f"{health_icon} {row['health']}", health_style),
-            Text(f"{verdict_icon} {verdict}", verdict_style),
+            Text(f"{icon} {words}", style) if gated else Text("–"),
             row["stage"],
             f"{last}/{row['warmup_steps']}" if row.get("warmup_steps") else last,
             row["status"],

@@ -60,7 +60,9 @@ async def show_run(run_id: RunId, request: Request, database: Database) -> HTMLR
     shown = RunPage(
         view=run_view(run, assessment, texts, page.now, findings.acknowledged),
         state=state,
-        timeline=timeline(
+        timeline=None
+        if run.stage == "generic"
+        else timeline(
             first_step=run.first_step,
             last_step=run.last_step,
             warmup_steps=run.warmup_steps,

@@ -25,6 +25,7 @@ LOOKS: dict[str, dict[str, tuple[str, str]]] = {
         "ready": ("flag", "ok"),
         "not_ready": ("clock", "warning"),
         "insufficient_data": ("dashed", "none"),
+        "no_gate": ("dashed", "none"),
     },
     "status": {
         "running": ("play", "info"),
@@ -61,3 +62,8 @@ def badge(kind: str, value: str, texts: Texts) -> Badge:
     """The badge of a state; an unknown state is shown by its own name, never hidden."""
     icon, tone = LOOKS[kind].get(value, ("dashed", "none"))
     return Badge(texts.maybe(f"{kind}.{value}", value.replace("_", " ")), icon, tone)
+
+
+def verdict_badge(stage: str, verdict: str, texts: Texts) -> Badge:
+    """The verdict; a run without a critic is judged by rules that have no gate."""
+    return badge("verdict", "no_gate" if stage == "generic" else verdict, texts)

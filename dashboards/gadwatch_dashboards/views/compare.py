@@ -7,7 +7,7 @@ from typing import Any
 from gadwatch_dashboards import formats
 from gadwatch_dashboards.palette import Theme, run_styles
 from gadwatch_dashboards.texts import Texts
-from gadwatch_dashboards.views.badges import Badge, badge
+from gadwatch_dashboards.views.badges import Badge, badge, verdict_badge
 from gadwatch_dashboards.views.run_page import flat_config
 from gadwatch_dashboards.views.runs import KEY_METRICS, latest_of, open_findings
 from gadwatch_service.runs.view import RunView
@@ -58,7 +58,7 @@ def compared(
             colour=colour,
             dashes=DASH_ARRAYS[dash],
             health=badge("health", run.health, texts),
-            verdict=badge("verdict", run.verdict, texts),
+            verdict=verdict_badge(run.stage, run.verdict, texts),
             first_ready=formats.number(run.first_ready_step),
             last_step=formats.number(run.last_step),
             key_metrics={

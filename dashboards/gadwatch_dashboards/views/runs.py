@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gadwatch_dashboards import formats, sparkline
 from gadwatch_dashboards.texts import Texts
-from gadwatch_dashboards.views.badges import Badge, badge
+from gadwatch_dashboards.views.badges import Badge, badge, verdict_badge
 from gadwatch_service.runs.view import RunView
 
 #: The columns of latest values: the part of the address, the metric it shows.
@@ -61,7 +61,7 @@ def run_row(run: RunView, texts: Texts, now: datetime) -> RunRow:
         group=run.group_name,
         tags=tuple(run.tags),
         health=badge("health", run.health, texts),
-        verdict=badge("verdict", run.verdict, texts),
+        verdict=verdict_badge(run.stage, run.verdict, texts),
         verdict_note=note,
         status=badge("status", run.status, texts),
         stage=texts.maybe(f"stage.{run.stage}", run.stage),
