@@ -4,7 +4,8 @@ import httpx2
 import pytest
 from tests.serving import ServedProcess
 
-from gadwatch_trainer import TrainerConfig, run
+import gadwatch_hooks
+from gadwatch_trainer import Result, TrainerConfig, run
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +36,46 @@ def test_a_diverged_training_is_a_failed_run_with_its_stage_known(
     found = get(service, "ends")
     assert result.diverged
     assert (found["status"], found["stage"]) == ("failed", "stage2")
+
+
+def first_steps_of_stage2(service: ServedProcess, run_id: str) -> list[int]:
+    """Where the service has the run's hand-overs: the steps behind which a stage was told."""
+    attempts = get(service, run_id)["attempts"]
+    assert isinstance(attempts, list)
+    stages = [stage for attempt in attempts for stage in attempt["stages"]]
+    return [stage["step"] + 1 for stage in stages if stage["stage"] == "stage2"]
+
+
+def train_in_pace(service: ServedProcess, run_id: str, config: TrainerConfig) -> Result:
+    """A gated training that hears the service's answer to each step before it takes the next."""
+    opened: list[gadwatch_hooks.Run] = []
+    return run(
+        config, url=service.url, token=service.token, id=run_id, gate="auto", at_latest=True,
+        on_start=opened.append, on_step=lambda *_: opened[-1].flush(30),
+    )  # fmt: skip
+
+
+def test_the_actor_thaws_when_the_service_says_ready(
+    service: ServedProcess, tiny: TrainerConfig
+) -> None:
+    config = tiny.with_(prompts=16, freeze_actor_steps=75, stage2_steps=5)
+    result = train_in_pace(service, "gated", config)
+    assert result.stage2_from is not None
+    assert 50 <= result.stage2_from < 75
+    found = get(service, "gated")
+    assert (found["stage"], found["last_step"], found["status"]) == ("stage2", 80, "finished")
+    assert first_steps_of_stage2(service, "gated") == [result.stage2_from]
+    assert found["first_ready_step"] == result.stage2_from - 1
+
+
+def test_a_warm_up_that_is_not_ready_hands_over_at_the_latest_when_asked_to(
+    service: ServedProcess, tiny: TrainerConfig
+) -> None:
+    config = tiny.with_(freeze_actor_steps=6, stage2_steps=2)
+    assert train_in_pace(service, "late", config).stage2_from == 7
+    assert first_steps_of_stage2(service, "late") == [7]
+
+
+def test_a_limit_without_an_automatic_gate_is_refused(tiny: TrainerConfig) -> None:
+    with pytest.raises(ValueError, match="at_latest is the limit of gate auto"):
+        run(tiny, push=False, at_latest=True)

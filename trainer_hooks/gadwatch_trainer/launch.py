@@ -27,6 +27,7 @@ def run(
     token: str | None = None,
     out: str | Path | None = None,
     gate: Gate = "fixed",
+    at_latest: bool = False,
     fault: str | None = None,
     onset: int | None = None,
     project: str = "gad-demo",
@@ -41,7 +42,8 @@ def run(
     """Trains one run and returns how it ended.
 
     `gate="fixed"` hands over after `freeze_actor_steps`; `gate="auto"` as soon as the service
-    has called the warm-up ready, and never if it does not. `fault` and `onset` inject a fault
+    has called the warm-up ready, and never if it does not; with `at_latest` it then hands over
+    after `freeze_actor_steps` all the same. `fault` and `onset` inject a fault
     (`gadwatch_trainer.FAULTS`). `out` takes every step as JSON lines. `push=False` trains
     without the service. `on_step` sees each step, `on_start` each hook run opened.
 
@@ -53,6 +55,8 @@ def run(
         raise ValueError(f"gate is {gate!r}; it must be fixed or auto")
     if gate == "auto" and not push:
         raise ValueError("gate auto asks the service when to hand over, so it needs push")
+    if at_latest and gate != "auto":
+        raise ValueError("at_latest is the limit of gate auto; the fixed gate needs none")
     run_id = id or os.urandom(8).hex()
 
     def start(stage: Stage) -> gadwatch_hooks.Run:
@@ -83,10 +87,14 @@ def run(
             if on_step is not None:
                 on_step(number, metrics)
 
+        def is_ready(last_step: int) -> bool:
+            overdue = at_latest and last_step >= config.freeze_actor_steps
+            return overdue or session.run.ready()
+
         result = train(
             config,
             step,
-            (lambda _: session.run.ready()) if gate == "auto" else None,
+            is_ready if gate == "auto" else None,
             injection=injection,
             on_stage=session.enter,
             sleep=sleep,
