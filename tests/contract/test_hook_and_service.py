@@ -52,6 +52,28 @@ def reader(service: ServedProcess) -> Iterator[Client]:
     client.close()
 
 
+def test_the_trainers_alert_reaches_the_outbox(
+    service: ServedProcess, begin: Begin, reader: Client
+) -> None:
+    with service.client() as owner:
+        wish = {"kind": "webhook", "name": "on call", "url": "https://example.invalid/hook"}
+        filters = {"kinds": ["message"]}
+        made = owner.post("/api/v1/endpoints", json={**wish, "filters": filters})
+        path = f"/api/v1/endpoints/{made.json()['endpoint_id']}"
+        with begin(id="speaks") as run:
+            run.log({"a": 1}, step=3)
+            run.alert("evaluation failed", "score 0.1", level="error")
+            assert run.flush(10)
+            assert run.losses == {}
+        [delivery] = owner.get("/api/v1/deliveries?run_id=speaks").json()["items"]
+        detail = owner.get(f"/api/v1/deliveries/{delivery['delivery_id']}").json()
+        owner.delete(path)
+    event = detail["payload"]["stories"][0]["items"][0]["event"]
+    assert (detail["reason"], event["title"]) == ("message", "evaluation failed")
+    assert (event["text"], event["severity"], event["step"]) == ("score 0.1", "critical", 3)
+    assert reader.run("speaks").raw["losses"] == {}
+
+
 def test_a_healthy_warm_up_becomes_ready_in_the_hook(begin: Begin, reader: Client) -> None:
     heard: list[str] = []
     run = begin(
@@ -136,6 +158,23 @@ def test_a_resumed_run_goes_on_and_a_rewound_one_opens_an_attempt(
     with begin(id="rewound") as run:
         run.log({"critic/d_acc": 0.8}, step=4)
     assert reader.run("rewound").raw["attempt"] == 2
+
+
+@pytest.mark.parametrize("status", ["finished", "failed", "killed"])
+def test_a_run_that_had_ended_runs_again_when_it_is_resumed(
+    begin: Begin, reader: Client, status: Any
+) -> None:
+    first = begin(id=f"again-{status}")
+    first.log({"a": 1, "image": object()}, step=1)
+    first.finish(status)
+    run = begin(id=f"again-{status}", resume="must")
+    run.log({"a": 1, "image": object()})
+    assert run.flush(10)
+    known = reader.run(f"again-{status}")
+    assert (known.status, known.raw["finished_at"], known.last_step) == ("running", None, 2)
+    assert known.raw["losses"] == {"not_a_number": 2}
+    run.finish()
+    assert reader.run(f"again-{status}").status == "finished"
 
 
 def test_resume_is_held_against_the_real_service(begin: Begin) -> None:

@@ -2,6 +2,7 @@ import httpx2
 import pytest
 from tests.service.pushing import healthy_steps, new_run, push
 
+from gadwatch_service.ingest.losses import REMEMBERED
 from gadwatch_service.upkeep.replay import replay_due
 
 pytestmark = pytest.mark.anyio
@@ -168,6 +169,40 @@ async def test_losses_are_kept_and_counted_once(client: httpx2.AsyncClient) -> N
     await push(client, run, healthy_steps(2, 2), losses={"queue_full": 3, "encoding": 1})
     losses = (await client.get(f"/api/v1/runs/{run}")).json()["losses"]
     assert losses == {"queue_full": 3, "encoding": 1}
+
+
+async def test_losses_of_several_sessions_add_up_however_often_each_is_told(
+    client: httpx2.AsyncClient,
+) -> None:
+    run = await new_run(client)
+    await push(client, run, healthy_steps(1, 1), session="a", losses={"queue_full": 3})
+    await push(client, run, healthy_steps(2, 2), session="b", losses={"queue_full": 2})
+    await push(client, run, healthy_steps(2, 2), session="b", losses={"queue_full": 2})
+    await push(client, run, [], session="a", losses={"queue_full": 4, "torn": 1})
+    losses = (await client.get(f"/api/v1/runs/{run}")).json()["losses"]
+    assert losses == {"queue_full": 6, "torn": 1}
+
+
+async def test_the_sessions_whose_losses_are_remembered_are_bounded(
+    client: httpx2.AsyncClient,
+) -> None:
+    run = await new_run(client)
+    for number in range(REMEMBERED + 3):
+        await push(client, run, [], session=f"s{number}", losses={"torn": 1})
+    await push(client, run, [], session=f"s{number}", losses={"torn": 1})
+    losses = (await client.get(f"/api/v1/runs/{run}")).json()["losses"]
+    assert losses == {"torn": REMEMBERED + 3}
+
+
+async def test_a_new_session_after_the_end_runs_again(client: httpx2.AsyncClient) -> None:
+    run = await new_run(client)
+    await push(client, run, healthy_steps(1, 2), session="a")
+    await client.post(f"/api/v1/runs/{run}/finish", json={"status": "finished"})
+    await push(client, run, healthy_steps(2, 2), session="a")
+    assert (await client.get(f"/api/v1/runs/{run}")).json()["status"] == "finished"
+    await push(client, run, healthy_steps(3, 3), session="b")
+    found = (await client.get(f"/api/v1/runs/{run}")).json()
+    assert (found["status"], found["finished_at"]) == ("running", None)
 
 
 async def test_a_promise_is_kept_with_the_run(client: httpx2.AsyncClient) -> None:

@@ -42,7 +42,7 @@ class Push(msgspec.Struct, forbid_unknown_fields=True):
     """A batch of steps.
 
     ``session`` names the sending process, ``expect_next`` promises the next step within so many
-    seconds, ``losses`` counts what the sender had to drop so far, by reason.
+    seconds, ``losses`` counts what this session had to drop so far, by reason.
     """
 
     steps: list[PushedStep]

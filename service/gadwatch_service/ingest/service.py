@@ -12,6 +12,7 @@ from gadwatch_service.history import repository as history
 from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.ingest import repository
 from gadwatch_service.ingest.columns import Columns, knows_all
+from gadwatch_service.ingest.losses import count_losses
 from gadwatch_service.ingest.parse import Push
 from gadwatch_service.ingest.pressure import Pressure
 from gadwatch_service.ingest.reply import PushReply
@@ -203,8 +204,5 @@ def _note(draft: Draft, push: Push) -> None:
         draft.judged = True
     if row.status == "running" and row.stall_due_at is None:
         row.stall_due_at = now + _FIRST_LOOK
-    for reason, count in push.losses.items():
-        known = row.losses.get(reason, 0)
-        if count > known:
-            metrics.lost_steps.labels(reason).inc(count - known)
-            row.losses = {**row.losses, reason: count}
+    for reason, more in count_losses(row, push.session, push.losses).items():
+        metrics.lost_steps.labels(reason).inc(more)

@@ -129,6 +129,7 @@ def _values(run: JudgedRun, seen: int) -> dict[str, Any]:
     values["open_findings"] = json(row.open_findings)
     values["latest"] = json(row.latest)
     values["losses"] = json(row.losses)
+    values["session_losses"] = json(row.session_losses)
     values["sparkline"] = pack_floats(row.sparkline)
     values["run_id"] = run.run_id
     values["seen"] = seen

@@ -40,6 +40,7 @@ class StateRow:
     latest: dict[str, Any]
     sparkline: list[float]
     losses: dict[str, Any]
+    session_losses: list[Any]
 
     def ask_replay(self) -> None:
         """Have the state derived anew from the stored steps."""

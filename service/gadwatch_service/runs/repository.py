@@ -71,6 +71,7 @@ async def add_run(session: AsyncSession, run: dict[str, Any], stage: str | None)
             latest={},
             sparkline=[],
             losses={},
+            session_losses=[],
         )
     )
     await session.execute(

@@ -116,6 +116,9 @@ class RunState(Base):
     """At most 64 values of the run's leading metric over its whole length."""
     losses: Mapped[dict[str, Any]]
     """Steps that the hook or the service had to drop, counted by reason."""
+    session_losses: Mapped[list[Any]]
+    """What each of the newest reporting sessions has dropped: ``[["session", {"reason": 3}], …]``;
+    each is already counted in ``losses``."""
 
 
 class Attempt(Base):
