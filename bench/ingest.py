@@ -18,12 +18,12 @@ from typing import Any
 
 import psutil
 import psycopg
+from tests.service.pushing import HEALTHY
+from tests.serving import ServedProcess, serve
 
 from bench.machine import cpu_seconds, describe, load, median, percentile
 from gadwatch_service.store.binary import copy_tail_rows
 from gadwatch_service.store.embedded import EmbeddedPostgres
-from tests.serving import ServedProcess, serve
-from tests.service.pushing import HEALTHY
 
 Batches = list[bytes]
 
@@ -122,7 +122,9 @@ def postgres_pid(data_dir: Path) -> int:
     return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def report(name: str, points: int, seconds: Sequence[float], cpu: Sequence[tuple[float, float]]) -> float:
+def report(
+    name: str, points: int, seconds: Sequence[float], cpu: Sequence[tuple[float, float]]
+) -> float:
     """Print one line of results; points a second."""
     rate = median([points / one for one in seconds])
     service = median([one[0] for one in cpu])
@@ -163,9 +165,7 @@ def _measured(
 ) -> tuple[float, list[float], tuple[float, float]]:
     before = [cpu_seconds(pid) for pid in pids]
     seconds, taken = push_all(served, work)
-    service, postgres = (
-        cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)
-    )
+    service, postgres = (cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True))
     return seconds, taken, (service, postgres)
 
 

@@ -15,6 +15,7 @@ from gadwatch_rules import Engine, Step
 from gadwatch_service.history import blocks as history_blocks
 from gadwatch_service.history.reading import iterate_steps
 from gadwatch_service.ingest.parse import Push, PushedStep
+from gadwatch_service.judging.loading import load_run
 from gadwatch_service.store.database import driver_connection
 from gadwatch_service.upkeep import sealing
 from gadwatch_service.upkeep.replay import replay_due
@@ -194,16 +195,9 @@ async def test_any_order_of_steps_and_sealing_ends_as_one_replay(
     engine = Engine.for_run(stage="warmup")
     fresh = engine.new_state()
     engine.advance(fresh, [Step(step, model[step], 1e9 + step) for step in sorted(model)])
-    async with state.database.session() as session:
-        kept = (
-            await session.execute(
-                text("SELECT engine_state, steps FROM run_states WHERE run_id = :run"),
-                {"run": run},
-            )
-        ).one()
+    async with state.database.connection() as connection:
+        kept = await load_run(await driver_connection(connection), run)
     if model:
-        assert (
-            engine.assess(engine.load(kept[0]), run).as_dict()
-            == engine.assess(fresh, run).as_dict()
-        )
-        assert kept[1] == len(model)
+        found = kept.engine.assess(kept.state, run).as_dict()
+        assert found == engine.assess(fresh, run).as_dict()
+        assert kept.row.steps == len(model)

@@ -35,10 +35,19 @@ _TAIL: Final = """
 SELECT step, extract(epoch FROM time)::float8, values FROM tail
 WHERE run_id = %s AND attempt = %s AND step BETWEEN %s AND %s ORDER BY step LIMIT %s
 """
-_BLOCKS: Final = """
-SELECT metric, first_step, last_step, steps, values FROM blocks
-WHERE run_id = %s AND attempt = %s AND last_step >= %s AND first_step <= %s
+# Blocks do not overlap: the one that covers a step is the last that begins before it.
+_COVERING: Final = """
+    first_step >= coalesce((
+        SELECT max(first_step) FROM blocks
+        WHERE run_id = %(run)s AND attempt = %(attempt)s AND metric = -1
+            AND first_step <= %(first)s
+    ), 0)
 """
+_BLOCKS: Final = f"""
+SELECT metric, first_step, last_step, steps, values FROM blocks
+WHERE run_id = %(run)s AND attempt = %(attempt)s AND last_step >= %(first)s
+    AND first_step <= %(last)s AND {_COVERING}
+"""  # noqa: S608 - a condition of our own
 
 _COPY_BLOCKS: Final = """
 COPY blocks (run_id, attempt, metric, first_step, last_step, steps, values, count, finite,
@@ -59,18 +68,19 @@ _DROP_BLOCKS: Final = """
 DELETE FROM blocks WHERE run_id = %s AND attempt = %s AND first_step = ANY(%s)
 """
 _COUNT_TAIL: Final = "SELECT count(*) FROM tail WHERE run_id = %s"
-_PORTION: Final = """
+_PORTION: Final = f"""
 SELECT least(
     (SELECT CASE WHEN count(*) = %(blocks)s THEN max(last_step) END FROM (
         SELECT last_step FROM blocks WHERE run_id = %(run)s AND attempt = %(attempt)s
-            AND metric = -1 AND last_step >= %(position)s ORDER BY first_step LIMIT %(blocks)s
+            AND metric = -1 AND last_step >= %(first)s AND {_COVERING}
+        ORDER BY first_step LIMIT %(blocks)s
     ) AS b),
     (SELECT CASE WHEN count(*) = %(rows)s THEN max(step) END FROM (
         SELECT step FROM tail WHERE run_id = %(run)s AND attempt = %(attempt)s
-            AND step >= %(position)s ORDER BY step LIMIT %(rows)s
+            AND step >= %(first)s ORDER BY step LIMIT %(rows)s
     ) AS t)
 )
-"""
+"""  # noqa: S608 - the same
 
 
 async def add_to_tail(
@@ -117,7 +127,8 @@ async def read_blocks(
 ) -> list[Block]:
     """Every metric's blocks that reach into ``first`` … ``last``; the times under -1."""
     async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(_BLOCKS, [run_id, attempt, first, last])
+        span = {"run": run_id, "attempt": attempt, "first": first, "last": last}
+        await cursor.execute(_BLOCKS, span)
         return [Block(*row) for row in await cursor.fetchall()]
 
 
@@ -133,7 +144,7 @@ async def portion_end(
         {
             "run": run_id,
             "attempt": attempt,
-            "position": position,
+            "first": position,
             "blocks": blocks,
             "rows": blocks * BLOCK_STEPS,
         },

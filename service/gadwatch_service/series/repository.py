@@ -8,6 +8,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from gadwatch_service.series.downsample import Floats, Ints
+from gadwatch_service.store.binary import unpack_floats
 
 _SUMMARIES: Final = """
 SELECT metric, int8send(first_step), int8send(last_step), int4send(count::int4),
@@ -15,15 +16,22 @@ SELECT metric, int8send(first_step), int8send(last_step), int4send(count::int4),
        float8send(coalesce(maximum, '-Infinity')), int8send(coalesce(maximum_step, -1)),
        int8send(coalesce(nonfinite_step, -1))
 FROM blocks
-WHERE run_id = %s AND attempt = %s AND metric = ANY(%s) AND last_step >= %s AND first_step <= %s
+WHERE run_id = %(run)s AND attempt = %(attempt)s AND metric = ANY(%(places)s)
+    AND last_step >= %(first)s AND first_step <= %(last)s
+    AND first_step >= coalesce((
+        SELECT max(first_step) FROM blocks
+        WHERE run_id = %(run)s AND attempt = %(attempt)s AND metric = -1
+            AND first_step <= %(first)s
+    ), 0)
 """
+"""Blocks do not overlap: the one that covers a step is the last that begins before it."""
 _STATISTICS: Final = f"""
 SELECT metric, {", ".join(f"string_agg(c{n}, '' ORDER BY c1)" for n in range(1, 9))}
 FROM ({_SUMMARIES}) AS s (metric, {", ".join(f"c{n}" for n in range(1, 9))})
 GROUP BY metric
 """  # noqa: S608 - numbered columns of our own
 _VALUES: Final = """
-SELECT metric, first_step, steps, values FROM blocks
+SELECT metric, first_step, steps, array_send(values) FROM blocks
 WHERE run_id = %s AND attempt = %s AND metric = ANY(%s) AND first_step = ANY(%s)
 ORDER BY metric, first_step
 """
@@ -70,7 +78,15 @@ async def read_summaries(
 ) -> dict[int, Summaries]:
     """The summaries of every block that reaches into ``first`` … ``last``, by metric."""
     cursor = await connection.execute(
-        _STATISTICS, [run_id, attempt, list(places), first, last], binary=True
+        _STATISTICS,
+        {
+            "run": run_id,
+            "attempt": attempt,
+            "places": list(places),
+            "first": first,
+            "last": last,
+        },
+        binary=True,
     )
     found: dict[int, Summaries] = {}
     kinds = (">i8", ">i8", ">i4", ">f8", ">i8", ">f8", ">i8", ">i8")
@@ -95,12 +111,11 @@ async def read_values(
         await cursor.execute(_VALUES, [run_id, attempt, list(places), list(first_steps)])
         rows = await cursor.fetchall()
     found = {}
-    for metric, first, numbers, listed in rows:
-        steps = np.arange(first, first + len(listed)) if numbers is None else np.array(numbers)
-        present = np.array([value is not None for value in listed], bool)
-        values = np.array(listed, np.float64)
+    for metric, first, numbers, data in rows:
+        values, present = unpack_floats(data)
+        steps = np.arange(first, first + len(values)) if numbers is None else np.array(numbers)
         found[metric, first] = (
-            (steps, values) if present.all() else (steps[present], values[present])
+            (steps, values) if present is None else (steps[present], values[present])
         )
     return found
 

@@ -6,11 +6,12 @@ For pages::
     found[0].steps, found[0].values            # lists; values keep NaN and infinities
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -156,42 +157,21 @@ class _Reading:
     def _assemble(
         self,
         blocks: Summaries,
-        opened: dict[int, tuple[Ints, Floats]],
+        opened: Mapping[int, tuple[Ints, Floats]],
         tail: tuple[Ints, Floats],
         kept: set[int],
     ) -> _Found:
-        late_until = int(blocks.last_step[-1]) if len(blocks) else NEVER
-        late = tail[0] <= late_until
-        parts: list[Atoms] = []
-        exact: list[tuple[Ints, Floats]] = []
-        start = 0
-        for number, first in enumerate(blocks.first_step.tolist()):
-            if first not in opened:
-                continue
-            parts.append(_summary_atoms(blocks, start, number))
-            start = number + 1
-            last = int(blocks.last_step[number])
-            over = (tail[0] >= first) & (tail[0] <= last)
-            merged = _overlay(opened[first], (tail[0][over], tail[1][over]))
-            late &= ~over
-            merged = self._clip(merged)
-            exact.append(merged)
-            parts.append(Atoms.of_points(*merged))
-        parts.append(_summary_atoms(blocks, start, len(blocks)))
-        rest = (tail[0], tail[1])
-        if len(blocks):
-            # Late steps between blocks stand where they belong, the newest behind them all.
-            behind = tail[0] > late_until
-            between = (tail[0][late], tail[1][late])
-            if len(between[0]):
-                parts = [_insert(join(parts), Atoms.of_points(*between))]
-            rest = (tail[0][behind], tail[1][behind])
-        exact.append(tail)
-        parts.append(Atoms.of_points(*rest))
-        atoms = join(parts)
-        steps, values = thin(atoms, self._points)
-        steps, values = _keep(steps, values, exact, kept)
-        return _Found(steps, values, int(atoms.weight.sum()))
+        """Points of the opened blocks with the tail over them, among summaries of the others."""
+        own = [opened[first] for first in sorted(opened)]
+        below = (
+            np.concatenate([steps for steps, _ in own] or [np.empty(0, np.int64)]),
+            np.concatenate([values for _, values in own] or [np.empty(0)]),
+        )
+        exact = self._clip(_overlay(below, tail))
+        closed = ~np.isin(blocks.first_step, np.fromiter(opened, np.int64, len(opened)))
+        atoms = _interleave(_summary_atoms(blocks, closed), Atoms.of_points(*exact))
+        points = _keep(thin(atoms, self._points), exact, kept)
+        return _Found(*points, int(atoms.weight.sum()))
 
     def _clip(self, points: tuple[Ints, Floats]) -> tuple[Ints, Floats]:
         steps, values = points
@@ -232,16 +212,15 @@ class _Clock:
         return np.interp(steps, self.steps, self.times)
 
 
-def _summary_atoms(blocks: Summaries, start: int, end: int) -> Atoms:
-    part = slice(start, end)
+def _summary_atoms(blocks: Summaries, which: NDArray[np.bool_]) -> Atoms:
     return Atoms(
-        low=blocks.low[part],
-        low_step=blocks.low_step[part],
-        high=blocks.high[part],
-        high_step=blocks.high_step[part],
-        odd=np.full(end - start, np.nan),
-        odd_step=blocks.odd_step[part],
-        weight=blocks.count[part],
+        low=blocks.low[which],
+        low_step=blocks.low_step[which],
+        high=blocks.high[which],
+        high_step=blocks.high_step[which],
+        odd=np.full(int(which.sum()), np.nan),
+        odd_step=blocks.odd_step[which],
+        weight=blocks.count[which],
     )
 
 
@@ -255,26 +234,19 @@ def _overlay(below: tuple[Ints, Floats], above: tuple[Ints, Floats]) -> tuple[In
     return unique, values[first]
 
 
-def _insert(atoms: Atoms, points: Atoms) -> Atoms:
-    """Put points between the atoms where their steps belong."""
-    both = join([atoms, points])
+def _interleave(summaries: Atoms, points: Atoms) -> Atoms:
+    """Both in step order; no point lies within a block that is summed up."""
+    if not len(summaries):
+        return points
+    both = join([summaries, points])
     place = np.maximum(np.maximum(both.low_step, both.high_step), both.odd_step)
     order = np.argsort(place, kind="stable")
     return Atoms(*(getattr(both, name)[order] for name in Atoms.__dataclass_fields__))
 
 
 def _keep(
-    steps: Ints, values: Floats, exact: Sequence[tuple[Ints, Floats]], kept: set[int]
+    thinned: tuple[Ints, Floats], exact: tuple[Ints, Floats], kept: set[int]
 ) -> tuple[Ints, Floats]:
     """Add the points at the steps to be kept."""
-    if not kept:
-        return steps, values
-    wanted = np.fromiter(kept, np.int64, len(kept))
-    picked = [
-        (known[hit], known_values[hit])
-        for known, known_values in exact
-        if len(known) and (hit := np.isin(known, wanted)).any()
-    ]
-    for one in picked:
-        steps, values = _overlay((steps, values), one)
-    return steps, values
+    hit = np.isin(exact[0], np.fromiter(kept, np.int64, len(kept)))
+    return _overlay(thinned, (exact[0][hit], exact[1][hit]))

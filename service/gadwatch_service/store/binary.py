@@ -9,9 +9,13 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+
+Floats = NDArray[np.float64]
 
 _FLOAT8_OID: Final = 701
 _FLOAT8_ARRAY_OID: Final = 1022
@@ -25,6 +29,9 @@ _POSTGRES_EPOCH: Final = 946_684_800
 _INT8_OID: Final = 20
 _LENGTH: Final = Struct(">i")
 _KINDS: Final = {kind: Struct(f">i{kind}") for kind in "hqd"}
+
+_DOUBLE: Final = Struct(">d")
+_ELEMENTS: Final = np.dtype([("length", ">i4"), ("value", ">f8")])
 
 COPY_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END: Final = b"\xff\xff"
@@ -66,6 +73,31 @@ def pack_floats(values: Sequence[float | None]) -> PackedFloats:
     pack = _ELEMENT.pack
     elements = [_NULL if value is None else pack(8, value) for value in values]
     return PackedFloats(_HEADER.pack(1, 1, _FLOAT8_OID, count, 1) + b"".join(elements))
+
+
+def unpack_floats(data: bytes) -> tuple[Floats, NDArray[np.bool_] | None]:
+    """The values of an array in binary form (``array_send``), and which of them are not NULL.
+
+    None instead of the latter means that none is; the value of a NULL is NaN.
+    """
+    if len(data) <= _HEADER.size:
+        return np.empty(0), None
+    _, has_nulls, _, count, _ = _HEADER.unpack_from(data)
+    if len(data) == _HEADER.size + count * _ELEMENT.size:
+        elements = np.frombuffer(data, _ELEMENTS, offset=_HEADER.size)
+        return elements["value"].astype(np.float64), None
+    assert has_nulls
+    values = np.full(count, np.nan)
+    present = np.zeros(count, bool)
+    offset = _HEADER.size
+    for place in range(count):
+        (length,) = _LENGTH.unpack_from(data, offset)
+        offset += _LENGTH.size
+        if length == 8:
+            (values[place],) = _DOUBLE.unpack_from(data, offset)
+            present[place] = True
+            offset += 8
+    return values, present
 
 
 def copy_tail_rows(
