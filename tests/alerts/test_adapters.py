@@ -29,7 +29,7 @@ from gadwatch_service.alerts.outcome import Result
 from gadwatch_service.alerts.text import compose
 from tests.alerts.office import facts
 from tests.alerts.receivers import Receiver
-from tests.alerts.test_texts import ASSESSMENT, finding, verdict
+from tests.alerts.test_texts import ASSESSMENT, finding, said, verdict
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 URL = "https://hooks.example.org/x?access_token=t"
@@ -155,6 +155,7 @@ MESSAGES = [
     outgoing((Reason.VERDICT_READY, verdict(ready=True))),
     outgoing(*[(Reason.FIRST, finding(subject=str(number))) for number in range(60)]),
     outgoing((Reason.FIRST, finding(text="长" * 9000)), run="<!channel> & *x* `y` @all"),
+    outgoing((Reason.MESSAGE, said("长" * 300, text="*x* <!here> @all" * 600))),
     outgoing(reason=Reason.TEST),
 ]
 

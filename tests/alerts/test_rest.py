@@ -222,6 +222,99 @@ async def test_scopes_and_projects_limit_what_a_token_may_do(
     assert [one["run_id"] for one in seen] == ["r1"]
 
 
+SAID = {"title": "evaluation\nfailed", "text": "score 0.1", "level": "error", "step": 7, "id": "e1"}
+
+
+async def say(client: httpx2.AsyncClient, run_id: str = "r1", **more: Any) -> httpx2.Response:
+    return await client.post(f"{API}/runs/{run_id}/alerts", json=SAID | more)
+
+
+async def test_a_message_of_the_trainer_is_told_once_under_its_id(
+    client: httpx2.AsyncClient, receiver: Receiver
+) -> None:
+    await make(client, receiver.url, policy={"lang": "zh"})
+    await client.post(f"{API}/runs", json={"id": "r1", "project": "ours"})
+    for _ in range(2):
+        taken = await say(client)
+        assert (taken.status_code, taken.json()) == (202, {"id": "e1"})
+        await client.app.state.alerts.deliver_now()  # type: ignore[attr-defined]
+    [request] = receiver.requests
+    assert request.json["type"] == "run.message"
+    data = request.json["data"]
+    assert (data["reason"], data["severity"]) == ("message", "critical")
+    assert data["title"] == "r1 · 严重：evaluation failed"
+    assert "训练程序于第 7 步发出\nscore 0.1" in data["text"]
+
+
+async def test_messages_gather_and_each_is_told(
+    client: httpx2.AsyncClient, receiver: Receiver
+) -> None:
+    await make(client, receiver.url)
+    await client.post(f"{API}/runs", json={"id": "r1"})
+    for number in range(102):
+        await say(client, id=None, title=f"say {number}", level="info")
+    log = (await client.get(f"{API}/deliveries")).json()["items"]
+    payloads = [
+        (await client.get(f"{API}/deliveries/{one['delivery_id']}")).json()["payload"]
+        for one in reversed(log)
+    ]
+    told = [item["event"]["title"] for one in payloads for item in one["stories"][0]["items"]]
+    assert len(payloads) == 2
+    assert told == [f"say {number}" for number in range(102)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "silence"),
+    [
+        ({"kinds": ["finding"]}, None),
+        ({"projects": ["theirs"]}, None),
+        ({}, {"run_id": "r1"}),
+        ({}, {"rule": "message"}),
+    ],
+)
+async def test_messages_are_filtered_and_silenced(
+    client: httpx2.AsyncClient, filters: Any, silence: Any
+) -> None:
+    await make(client, "http://127.0.0.1:9/", filters=filters)
+    await client.post(f"{API}/runs", json={"id": "r1", "project": "ours"})
+    if silence:
+        await client.post(f"{API}/silences", json={**silence, "hours": 1})
+    assert (await say(client)).status_code == 202
+    assert (await client.get(f"{API}/deliveries")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"title": " "}, "title"),
+        ({"title": "x" * 301}, "title"),
+        ({"text": "\0"}, "text"),
+        ({"text": "x" * 10_001}, "text"),
+        ({"level": "loud"}, "level"),
+        ({"step": -1}, "step"),
+        ({"id": "a b"}, "id"),
+        ({"more": 1}, "more"),
+    ],
+)
+async def test_wrong_messages_are_refused(
+    client: httpx2.AsyncClient, wrong: dict[str, Any], said: str
+) -> None:
+    await client.post(f"{API}/runs", json={"id": "r1"})
+    refused = await say(client, **wrong)
+    assert refused.status_code == 422
+    assert said in refused.json()["detail"]
+
+
+async def test_messages_need_a_run_that_the_token_sees(client: httpx2.AsyncClient) -> None:
+    await client.post(f"{API}/runs", json={"id": "r1", "project": "theirs"})
+    pushing = await limited(client, "ingest", project="ours")
+    reader = await limited(client, "read")
+    path = f"{API}/runs/r1/alerts"
+    assert (await client.post(path, json=SAID, headers=pushing)).status_code == 404
+    assert (await client.post(path, json=SAID, headers=reader)).status_code == 403
+    assert (await say(client, "nobody")).status_code == 404
+
+
 async def test_a_pushed_nan_reaches_the_receiver_with_the_assessment(
     client: httpx2.AsyncClient, receiver: Receiver
 ) -> None:

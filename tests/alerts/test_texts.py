@@ -55,6 +55,20 @@ def verdict(ready: bool) -> Event:
     )
 
 
+def said(title: str = "evaluation failed", text: str = "score 0.1") -> Event:
+    return finding(
+        "warning",
+        kind=Kind.MESSAGE,
+        subject="message e1",
+        rule="message",
+        metric="",
+        value=None,
+        limit="",
+        title=title,
+        text=text,
+    )
+
+
 def message(*items: tuple[Reason, Event], lang: Language = "en") -> Message:
     told = [Item(reason=reason, event=event) for reason, event in items]
     story = Story(run=facts(), items=told, assessment=ASSESSMENT)
@@ -147,3 +161,17 @@ def test_every_reason_can_be_told(reason: Reason, lang: Language) -> None:
     text = compose(told, BASE)
     assert text.title
     assert "{" not in text.title + text.plain()
+
+
+@pytest.mark.parametrize(
+    ("lang", "title"),
+    [
+        ("en", "warmup-7 · WARNING: evaluation failed"),
+        ("zh", "warmup-7 · 警告：evaluation failed"),
+    ],
+)
+def test_the_trainers_words_stand_for_themselves(lang: Language, title: str) -> None:
+    text = compose(message((Reason.MESSAGE, said()), lang=lang), BASE)
+    assert text.title == title
+    assert "score 0.1" in text.plain()
+    assert "gradient_explosion" not in text.plain()

@@ -24,6 +24,7 @@ def test_everything_arrives_in_the_order_of_the_calls(begin: Begin, service: Fak
         run.config.update({"lr": 1e-3})
         run.alert("look", "at this", level="error")
     session = service.requests[1][2]["session"]
+    said = service.requests[-2][2]["id"]
 
     def with_time_left_out(body: dict[str, Any]) -> dict[str, Any]:
         steps = [{k: v for k, v in step.items() if k != "time"} for step in body.get("steps", [])]
@@ -66,7 +67,7 @@ def test_everything_arrives_in_the_order_of_the_calls(begin: Begin, service: Fak
         (
             "POST",
             "/api/v1/runs/r/alerts",
-            {"title": "look", "text": "at this", "level": "error", "step": 3},
+            {"id": said, "title": "look", "text": "at this", "level": "error", "step": 3},
         ),
         ("POST", "/api/v1/runs/r/finish", {"status": "finished"}),
     ]

@@ -135,7 +135,14 @@ class Run:
         if level not in {"info", "warning", "error"}:
             raise ValueError(f"level is {level!r}; it must be info, warning or error")
         step = whole_number(self._last_step)
-        self._put("alert", title=str(title), text=str(text), level=level, step=step)
+        self._put(
+            "alert",
+            id=os.urandom(8).hex(),  # sent again after a lost answer, it is told once
+            title=str(title)[:300],
+            text=str(text)[:10_000],
+            level=level,
+            step=step,
+        )
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until the service has taken everything; False when it had not in time."""

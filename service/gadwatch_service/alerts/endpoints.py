@@ -1,5 +1,6 @@
-"""REST of alerts: ``/endpoints``, ``/silences``, ``/deliveries``, acknowledgement."""
+"""REST of alerts: endpoints, silences, deliveries, acknowledgement, a run's own messages."""
 
+import secrets
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.alerts import service
 from gadwatch_service.alerts.desk import Alerts
+from gadwatch_service.alerts.outbox.messages import record_message
 from gadwatch_service.alerts.schemas import (
     Acknowledged,
     Acknowledgement,
@@ -22,14 +24,18 @@ from gadwatch_service.alerts.schemas import (
     EndpointPage,
     EndpointView,
     NewEndpoint,
+    NewMessage,
     NewSilence,
     SecretRotation,
     SilenceId,
     SilencePage,
     SilenceView,
     State,
+    TakenMessage,
     TestOutcome,
 )
+from gadwatch_service.runs.endpoints import keeper_of
+from gadwatch_service.runs.schemas import RunId
 from gadwatch_service.store.database import get_session
 
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
@@ -39,6 +45,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 _administering = APIRouter(tags=["alerts"], dependencies=[Depends(requires("admin"))])
 _reading = APIRouter(tags=["alerts"], dependencies=[Depends(requires("read"))])
 _writing = APIRouter(tags=["alerts"], dependencies=[Depends(requires("write"))])
+_pushing = APIRouter(tags=["alerts"], dependencies=[Depends(requires("ingest", "write"))])
 
 
 def alerts_of(request: Request) -> Alerts:
@@ -177,6 +184,17 @@ async def redeliver(
     return await service.redeliver(database, delivery_id, asker.projects, request.app.state.now())
 
 
+@_pushing.post("/runs/{run_id}/alerts", status_code=202)
+async def send_message(
+    run_id: RunId, wish: NewMessage, request: Request, asker: Asker
+) -> TakenMessage:
+    """Tell the endpoints that hear of this run something in the trainer's own words."""
+    message_id = wish.id or secrets.token_hex(8)
+    async with keeper_of(request).hold(run_id, asker.sees) as hold:
+        await record_message(hold, message_id, wish.title, wish.text, wish.level, wish.step)
+    return TakenMessage(id=message_id)
+
+
 @_writing.post("/runs/{run_id}/findings/acknowledge")
 async def acknowledge(
     run_id: str, wish: Acknowledgement, request: Request, database: Database, asker: Asker
@@ -187,5 +205,5 @@ async def acknowledge(
 
 
 router = APIRouter()
-for _part in (_administering, _reading, _writing):
+for _part in (_administering, _reading, _writing, _pushing):
     router.include_router(_part)

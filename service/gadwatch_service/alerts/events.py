@@ -24,6 +24,8 @@ class Kind(StrEnum):
     VERDICT = "verdict"
     STALLED = "stalled"
     FINISHED = "finished"
+    MESSAGE = "message"
+    """The trainer's own words, sent by its ``alert``."""
 
 
 class Reason(StrEnum):
@@ -37,6 +39,7 @@ class Reason(StrEnum):
     VERDICT_WITHDRAWN = "verdict_withdrawn"
     STALLED = "stalled"
     FINISHED = "finished"
+    MESSAGE = "message"
     DIGEST = "digest"
     TEST = "test"
 
@@ -64,6 +67,7 @@ _SENDING: Final = frozenset(
         Reason.VERDICT_WITHDRAWN,
         Reason.STALLED,
         Reason.FINISHED,
+        Reason.MESSAGE,
         Reason.DIGEST,
         Reason.TEST,
     }
@@ -72,6 +76,8 @@ _SENDING: Final = frozenset(
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that began or ended in a run: a finding, readiness, silence, the run itself.
+
+    A message of the trainer's is a moment: it begins and never ends.
 
     ``subject`` names the thing: events of one subject continue each other. ``value`` is JSON-safe
     (non-finite numbers are strings), ``since`` an ISO time, ``text`` a sentence in the reader's
@@ -85,6 +91,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     first_step: int
     since: str
+    title: str = ""
+    """Of a message: its first line."""
     text: str = ""
     rule: str = ""
     metric: str = ""

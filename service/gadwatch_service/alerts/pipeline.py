@@ -16,6 +16,9 @@ from gadwatch_service.alerts.routing import Filters, Policy
 _LOOK_AGAIN: Final = timedelta(minutes=1)
 """How long an inhibited event waits before its inhibitor is looked for again."""
 
+_REMEMBERED: Final = timedelta(days=1)
+"""How long a message is known by its id, so that one that comes again is not told again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -91,8 +94,8 @@ def _decide(event: Event, route: Route, notice: Notice | None, context: Context)
 
 
 def silenced_until(event: Event, context: Context) -> datetime | None:
-    """The end of the longest silence over a finding; verdicts and ends of runs have none."""
-    if event.kind not in {Kind.FINDING, Kind.STALLED}:
+    """The end of the longest silence over an event; verdicts and ends of runs have none."""
+    if event.kind in {Kind.VERDICT, Kind.FINISHED}:
         return None
     ends = [
         silence.ends_at
@@ -125,6 +128,10 @@ def _end_reason(event: Event, policy: Policy, notice: Notice | None) -> Reason:
 def _begin(event: Event, policy: Policy, notice: Notice | None, now: datetime) -> Decision:
     if event.kind is Kind.FINISHED:
         return Decision(event, Reason.FINISHED)
+    if event.kind is Kind.MESSAGE:
+        known = notice is not None and notice.told is not None
+        reason = Reason.NOTHING_NEW if known else Reason.MESSAGE
+        return Decision(event, reason, now + _REMEMBERED)
     repeat = (
         timedelta(seconds=policy.repeat_interval_s)
         if policy.repeat_interval_s is not None and event.kind is not Kind.VERDICT
@@ -208,6 +215,7 @@ _WEIGHT: Final = (
     Reason.WORSE,
     Reason.VERDICT_READY,
     Reason.FINISHED,
+    Reason.MESSAGE,
     Reason.REPEAT,
     Reason.RESOLVED,
 )

@@ -19,7 +19,7 @@ class Filters(BaseModel):
     runs: tuple[Pattern, ...] | None = None
     """Shell patterns of run ids or names."""
     severities: tuple[Severity, ...] | None = None
-    """Of findings and stalled runs; verdicts and ends of runs have their kinds instead."""
+    """Of findings and stalled runs; all else has its kind instead."""
     kinds: tuple[Kind, ...] | None = None
 
     def match_run(self, run: RunFacts) -> bool:

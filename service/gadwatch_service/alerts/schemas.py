@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from gadwatch_service.alerts.adapters.registry import EndpointKind
+from gadwatch_service.alerts.outbox.messages import Level
 from gadwatch_service.alerts.routing import Filters, Policy
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -203,6 +204,31 @@ class DeliveryPage(BaseModel):
 
     items: list[DeliveryView]
     next_cursor: str | None
+
+
+class NewMessage(BaseModel):
+    """The trainer's own words to whoever is told of its run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$"),
+    ]
+    text: Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")] = ""
+    level: Level = "warning"
+    step: Annotated[int, Field(ge=0, le=2**53, strict=True)] | None = Field(
+        default=None, description="By default the run's newest."
+    )
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
+        default=None, description="One that comes again within a day is not told again."
+    )
+
+
+class TakenMessage(BaseModel):
+    """A message that was taken; the log of deliveries says what became of it."""
+
+    id: str
 
 
 class Acknowledgement(BaseModel):

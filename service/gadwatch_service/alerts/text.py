@@ -123,6 +123,8 @@ def _headline(item: Item, story: Story, words: dict[str, str]) -> str:
     if event.kind is Kind.FINISHED:
         return words["finished"].format(status=story.run.status)
     word = words["resolved"] if _over(item) else words[event.severity]
+    if event.kind is Kind.MESSAGE:
+        return f"{word}{words['colon']}{event.title}"
     return f"{word}{words['colon']}{_measured(event, words)}"
 
 
@@ -162,8 +164,12 @@ def _sections(story: Story, words: dict[str, str]) -> Iterator[Section]:
     if len(items) > _MOST_ITEMS:
         left = len(items) - _MOST_ITEMS
         yield Section("", (words["more_on_page"].format(count=left),))
-    if any(item.event.state == "firing" and item.event.kind is not Kind.VERDICT for item in items):
+    if any(_calls_for_a_diagnosis(item.event) for item in items):
         yield from _diagnoses(story.assessment, words)
+
+
+def _calls_for_a_diagnosis(event: Event) -> bool:
+    return event.state == "firing" and event.kind not in {Kind.VERDICT, Kind.MESSAGE}
 
 
 def _about(item: Item, story: Story, words: dict[str, str]) -> Section:
@@ -172,6 +178,8 @@ def _about(item: Item, story: Story, words: dict[str, str]) -> Section:
     lines = []
     if event.kind is Kind.VERDICT:
         lines = [_clause(clause, words) for clause in event.clauses]
+    elif event.kind is Kind.MESSAGE:
+        lines = [words["said"].format(step=event.step)]
     elif event.kind is not Kind.FINISHED:
         news = words["over"] if _over(item) else words[item.reason]
         span = words["lasted"] if _over(item) else words["since"]

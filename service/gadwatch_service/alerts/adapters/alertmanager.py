@@ -1,15 +1,18 @@
 """The webhook payload of Prometheus Alertmanager, version 4, for receivers built for it."""
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from gadwatch_service.alerts.adapters.base import HttpAdapter, Outgoing, json_body
 from gadwatch_service.alerts.events import Item, Kind, Reason, Story
 from gadwatch_service.alerts.outcome import judge_status
 from gadwatch_service.alerts.transport import Request
 
-_NEVER = "0001-01-01T00:00:00Z"
+_NEVER: Final = "0001-01-01T00:00:00Z"
 """How Alertmanager writes an end that has not come."""
+
+_MOMENTS: Final = frozenset({Kind.FINISHED, Kind.MESSAGE})
+"""What is over once it is told."""
 
 
 def shape(outgoing: Outgoing) -> Request:
@@ -52,14 +55,20 @@ def _alert(item: Item, story: Story, link: str, now: str) -> dict[str, Any]:
     }
     if event.metric:
         labels["metric"] = event.metric
+    if event.title:
+        labels["title"] = event.title
     value = "" if event.value is None else f"{event.metric} = {event.value}, limit {event.limit}"
-    summary = event.text or value or f"{event.kind} {event.verdict or run.status}"
+    summary = (
+        f"{event.title} {event.text}".strip()
+        or value
+        or f"{event.kind} {event.verdict or run.status}"
+    )
     return {
         "status": "resolved" if over else "firing",
         "labels": labels,
         "annotations": {"summary": summary, "run_name": run.name, "step": str(event.step)},
         "startsAt": event.since,
-        "endsAt": now if over or event.kind is Kind.FINISHED else _NEVER,
+        "endsAt": now if over or event.kind in _MOMENTS else _NEVER,
         "generatorURL": link,
         "fingerprint": _fingerprint({**labels, "severity": ""}),
     }

@@ -25,6 +25,7 @@ TYPES: Final = {
     Reason.VERDICT_WITHDRAWN: "verdict.withdrawn",
     Reason.STALLED: "run.stalled",
     Reason.FINISHED: "run.finished",
+    Reason.MESSAGE: "run.message",
     Reason.DIGEST: "digest",
     Reason.TEST: "test",
 }

@@ -10,7 +10,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,6 +40,9 @@ from gadwatch_service.alerts.pipeline import (
     main_reason,
     merge,
 )
+
+_MOST_ITEMS: Final = 100
+"""A message that has grown so long waits as it is; what comes then is the next one's."""
 
 Assess = Callable[[Language], dict[str, Any]]
 """Gives the run's assessment, JSON-safe, with its texts in a language."""
@@ -83,7 +86,8 @@ async def record_events(
 ) -> None:
     """Lead events of one run through the pipeline for every target, and store what follows."""
     run_id = run.run_id
-    notices = await repository.lock_notices(connection, run_id)
+    subjects = {event.subject for spoken in events.values() for event in spoken}
+    notices = await repository.lock_notices(connection, run_id, subjects)
     context = Context(
         run=run,
         silences=await repository.list_silences(connection, run_id, run.project, now),
@@ -175,8 +179,9 @@ async def _store_delivery(
     run_id = story.run.run_id
     last = None if newest is None else LastMessage(newest.created_at, newest.message.severity)
     due = due_at(story.items, target.policy, last, now)
-    if newest is not None and newest.waiting:
-        items = merge(newest.message.stories[0].items, story.items)
+    waiting = newest.message.stories[0].items if newest is not None and newest.waiting else []
+    if newest is not None and 0 < len(waiting) < _MOST_ITEMS:
+        items = merge(waiting, story.items)
         if items:
             joined = Story(run=story.run, items=items, assessment=story.assessment)
             taken = await repository.extend_waiting(

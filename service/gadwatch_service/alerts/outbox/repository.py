@@ -1,6 +1,6 @@
 """The SQL of the outbox's writing side. Every statement but the shared tables' names its run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -98,11 +98,15 @@ async def get_run(connection: AsyncConnection, run_id: str) -> RunFacts | None:
     )
 
 
-async def lock_notices(connection: AsyncConnection, run_id: str) -> dict[str, dict[str, Notice]]:
-    """What each endpoint knows of a run: by endpoint, then by subject."""
+async def lock_notices(
+    connection: AsyncConnection, run_id: str, subjects: Collection[str]
+) -> dict[str, dict[str, Notice]]:
+    """What each endpoint knows of some subjects of a run: by endpoint, then by subject."""
     notice = tables.Notice
     rows = await connection.execute(
-        select(notice.endpoint_id, *_NOTICE).where(notice.run_id == run_id).with_for_update()
+        select(notice.endpoint_id, *_NOTICE)
+        .where(notice.run_id == run_id, notice.subject.in_(subjects))
+        .with_for_update()
     )
     found: dict[str, dict[str, Notice]] = {}
     for row in rows:
