@@ -179,7 +179,7 @@ def _about(item: Item, story: Story, words: dict[str, str]) -> Section:
     if event.kind is Kind.VERDICT:
         lines = [_clause(clause, words) for clause in event.clauses]
     elif event.kind is Kind.MESSAGE:
-        lines = [words["said"].format(step=event.step)]
+        lines = [words["message"].format(step=event.step)]
     elif event.kind is not Kind.FINISHED:
         news = words["over"] if _over(item) else words[item.reason]
         span = words["lasted"] if _over(item) else words["since"]
