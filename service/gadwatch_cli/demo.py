@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ def demo(
         int | None, typer.Option(min=1, help="Warm-up steps; with it there is no stage 2.")
     ] = None,
     fault: Fault = None,
+    onset: Annotated[int | None, typer.Option(min=1, help="First step of the fault.")] = None,
     seed: Seed = 0,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard.")] = 8400,
 ) -> None:
@@ -39,6 +41,7 @@ def demo(
         printer = StepPrinter()
         result = run_training(
             fault,
+            onset=onset,
             warmup_steps=steps,
             stage2_steps=0 if steps is not None else STAGE2_STEPS,
             seed=seed,
@@ -70,6 +73,8 @@ def service(port: int) -> Iterator[str]:
         err.print(f"using the service that runs at {url}", style="dim")
         yield url
         return
+    # Ended by a signal, the demo must not leave its service behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = data_dir() / "demo-service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
