@@ -55,7 +55,8 @@ def headline(assessment: Mapping[str, Any]) -> Text:
         (f"{icon} {assessment['health']}", style),
     )
     readiness = assessment["readiness"]
-    if readiness["clauses"]:
+    # In stage 2 the clauses are gone, but that the warm-up was ready is still worth a word.
+    if readiness["clauses"] or readiness["verdict"] == "ready":
         icon, style, words = VERDICTS[readiness["verdict"]]
         since = readiness.get("since_step")
         line.append(" · ").append(f"{icon} {words}", style)

@@ -1,6 +1,6 @@
 """Judges a log with no server: records in, the assessment of the last run in it out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,11 +21,13 @@ class StageWatch:
     def __init__(self) -> None:
         self._critic = False
         self._actor = False
+        self._seen: KeysView[str] = {}.keys()
 
-    def enters_stage2(self, metrics: Iterable[str]) -> bool:
+    def enters_stage2(self, metrics: Mapping[str, float]) -> bool:
         """Whether the step with these metrics is the first one of stage 2."""
-        if self._actor:
+        if self._actor or metrics.keys() == self._seen:
             return False
+        self._seen = metrics.keys()
         names = {canonical_name(name) for name in metrics}
         self._critic = self._critic or CRITIC in names
         self._actor = self._critic and not ACTOR.isdisjoint(names)

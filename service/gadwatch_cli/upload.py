@@ -3,7 +3,8 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,7 +14,7 @@ from gadwatch_cli.connection import Connection
 from gadwatch_cli.judging import StageWatch
 from gadwatch_hooks.readers import Record
 
-BATCH_STEPS = 500
+BATCH_STEPS = 1000
 _SPELLED = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
@@ -25,7 +26,16 @@ class Uploaded:
     duplicate: int = 0
     rejected: int = 0
     reply: dict[str, Any] | None = None
-    """The service's newest answer: health and verdict."""
+    """The service's newest answer to steps: health and verdict."""
+
+    def add(self, reply: dict[str, Any]) -> None:
+        """Count an answer; one to a change of stage counts nothing."""
+        if "accepted" not in reply:
+            return
+        self.accepted += reply["accepted"]
+        self.duplicate += reply["duplicate"]
+        self.rejected += reply["rejected"]
+        self.reply = reply
 
 
 def run_id_of(name: str) -> str:
@@ -71,24 +81,35 @@ class Upload:
         self._segment = 0
 
     def send(self, records: Iterable[Record]) -> Uploaded:
-        """Send what is given, in order; raises :class:`Failure` when the service refuses."""
+        """Send what is given, in order; raises :class:`Failure` when the service refuses.
+
+        The log is read on while the service works at the batch before.
+        """
         total = Uploaded()
+        sent: Future[dict[str, Any]] | None = None
+        with ThreadPoolExecutor(1) as sender:
+            for path, body in self._requests(records):
+                if sent is not None:
+                    total.add(sent.result())
+                sent = sender.submit(self._connection.call, "POST", path, body)
+            if sent is not None:
+                total.add(sent.result())
+        return total
+
+    def _requests(self, records: Iterable[Record]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Where to post what, in order: batches of steps, changes of stage between them."""
         for segment, steps in groupby(records, key=lambda record: record.segment):
             if segment != self._segment:
                 self._segment, self._watch = segment, StageWatch()
             session = hashlib.sha256(f"{self._source}#{segment}".encode()).hexdigest()[:32]
-            for batch in self._batches(steps):
-                reply = self._connection.call(
-                    "POST", f"{self._path}/steps", {"session": session, "steps": batch}
-                )
-                total.accepted += reply["accepted"]
-                total.duplicate += reply["duplicate"]
-                total.rejected += reply["rejected"]
-                total.reply = reply
-        return total
+            for part in self._parts(steps):
+                if isinstance(part, list):
+                    yield f"{self._path}/steps", {"session": session, "steps": part}
+                else:
+                    yield f"{self._path}/stage", part
 
-    def _batches(self, records: Iterable[Record]) -> Iterator[list[dict[str, Any]]]:
-        """Batches that end where a stage does; the change of stage is told in between."""
+    def _parts(self, records: Iterable[Record]) -> Iterator[list[dict[str, Any]] | dict[str, Any]]:
+        """Batches that end where a stage does, and the change of stage."""
         batch: list[dict[str, Any]] = []
         for record in records:
             if self._stage is None and self._watch.enters_stage2(record.metrics):
@@ -96,8 +117,7 @@ class Upload:
                     yield batch
                     batch = []
                 # The rules of a stage judge the steps behind the one that is named.
-                stage = {"stage": "stage2", "step": max(0, record.step - 1)}
-                self._connection.call("POST", f"{self._path}/stage", stage)
+                yield {"stage": "stage2", "step": max(0, record.step - 1)}
             batch.append(_step(record))
             if len(batch) == BATCH_STEPS:
                 yield batch
@@ -107,9 +127,11 @@ class Upload:
 
 
 def _step(record: Record) -> dict[str, Any]:
-    metrics = {
-        name: value if math.isfinite(value) else _SPELLED.get(value, "NaN")
-        for name, value in record.metrics.items()
-    }
+    metrics: Mapping[str, Any] = record.metrics
+    if not all(map(math.isfinite, metrics.values())):
+        metrics = {
+            name: value if math.isfinite(value) else _SPELLED.get(value, "NaN")
+            for name, value in metrics.items()
+        }
     step: dict[str, Any] = {"step": record.step, "metrics": metrics}
     return step if record.time is None else {**step, "time": record.time}
