@@ -1,6 +1,8 @@
 """Commands against a real service process."""
 
+import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,24 @@ def test_an_unknown_run_is_one_line_that_says_where_to_look() -> None:
     outcome = gadwatch("ready", "nobody")
     assert outcome.code == 2
     assert "gadwatch runs" in outcome.err
+
+
+def test_a_long_log_arrives_whole_exact_and_with_its_change_of_stage(
+    tmp_path: Path, service: ServedProcess
+) -> None:
+    steps = [{**REFERENCE, "extra": float(n)} for n in range(1, 1301)]
+    steps[699] |= {"extra": math.inf, "other": math.nan}
+    for late in steps[1100:]:
+        late["actor/pg_loss"] = 0.1
+    log = write_jsonl(tmp_path / "long.jsonl", steps)
+    sent = gadwatch("import", str(log), "--run", "long")
+    assert (sent.code, "1300 steps taken" in sent.err) == (0, True), sent.err
+    with service.client() as client:
+        run = client.get("/api/v1/runs/long").json()
+        shown = client.get("/api/v1/runs/long/export", params={"format": "csv"}).text
+    stages = [(one["stage"], one["step"]) for one in run["attempts"][0]["stages"]]
+    assert stages[-1] == ("stage2", 1100)
+    rows = list(csv.DictReader(shown.splitlines()))
+    assert [int(row["step"]) for row in rows] == list(range(1, 1301))
+    assert [float(row["extra"]) for row in rows] == [step["extra"] for step in steps]
+    assert math.isnan(float(rows[699]["other"]))

@@ -46,7 +46,12 @@ class Transport:
     """
 
     def __init__(
-        self, url: str, token: str | None, *, largest_answer: int = LARGEST_ANSWER
+        self,
+        url: str,
+        token: str | None,
+        *,
+        largest_answer: int = LARGEST_ANSWER,
+        compress: bool = True,
     ) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
@@ -56,6 +61,7 @@ class Transport:
         self._token = token
         self._connection: HTTPConnection | None = None
         self._largest_answer = largest_answer
+        self._compress = compress
         self.url = url
 
     def exchange(
@@ -69,8 +75,8 @@ class Transport:
     ) -> Reply:
         """Send one request and return its answer.
 
-        ``body`` is JSON; it is compressed when that pays. ``timeout`` is in seconds, for the
-        whole exchange. ``meanwhile`` returns False to give up.
+        ``body`` is JSON; it is compressed when that pays, unless the transport was told not to.
+        ``timeout`` is in seconds, for the whole exchange. ``meanwhile`` returns False to give up.
 
         Raises :class:`ServiceAwayError` when there is no answer in time or it is no HTTP.
         """
@@ -116,7 +122,7 @@ class Transport:
             headers["Authorization"] = f"Bearer {self._token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
-            if len(body) >= SMALLEST_GZIP:
+            if self._compress and len(body) >= SMALLEST_GZIP:
                 body = gzip.compress(body, compresslevel=1)
                 headers["Content-Encoding"] = "gzip"
         connection.timeout = max(0.05, deadline - time.monotonic())
