@@ -26,11 +26,14 @@ _HOOK_VARIABLES: Final = frozenset(
     for name in (
         "URL",
         "TOKEN",
-        "TOKEN_FILE",
         "PROJECT",
         "RUN_ID",
         "MODE",
+        "DATA_DIR",
         "SPOOL_DIR",
+        "SPOOL_MB",
+        "INIT_SECONDS",
+        "FINISH_SECONDS",
         "TEST_DATA",
     )
 )

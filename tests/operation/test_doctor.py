@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,11 @@ async def test_an_unreachable_database_is_an_error_without_its_password(tmp_path
 async def test_a_reachable_address_without_an_admin_is_an_error(settings: Settings) -> None:
     reachable = settings.model_copy(update={"host": "0.0.0.0"})
     assert (await _levels(reachable))["tokens"] == "error"
+
+
+async def test_every_variable_of_the_hook_is_known(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "ways-in" / "hook.md"
+    names = re.findall(r"^\| `(GADWATCH_\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
+    assert "GADWATCH_SPOOL_MB" in names
+    levels = await _levels(Settings(data_dir=tmp_path / "none"), **dict.fromkeys(names, "1"))
+    assert levels["settings"] == "ok"
