@@ -10,6 +10,7 @@ from math import sqrt
 from typing import Protocol
 
 from gadwatch_rules import catalogue as m
+from gadwatch_rules.batch import SLOW_SHARE, chance_swing, pairs_of
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.results import Status
 from gadwatch_rules.steadiness import swing
@@ -118,8 +119,7 @@ def d_acc_confidence(view: GateView, s: GateSettings) -> Measured:
     span = window.span(s.window)
     if span is None:
         return _unfilled(window)
-    logged = view.windows[m.PAIRS].values
-    pairs = logged[-1] if logged and logged[-1] >= 1 else s.pairs_per_batch
+    pairs = pairs_of(view.windows, s.pairs_per_batch)
     spread = window.remembered("variance", s.window, variance)
     bound = lower_bound(span[1], s.window * pairs / dispersion(span[1], spread, pairs))
     return (PASS if bound > s.d_acc_floor else FAIL), bound, False, ""
@@ -221,13 +221,20 @@ def grad_norm_band(view: GateView, s: GateSettings) -> Measured:
 
 
 def ranking_loss_steady(view: GateView, s: GateSettings) -> Measured:
-    """The ranking loss does not swing, neither fast nor slowly (judged once a block)."""
+    """The ranking loss does not swing, neither fast nor slowly (judged once a block).
+
+    What a batch of so many pairs does by chance is allowed.
+    """
     window = view.windows[m.RANKING_LOSS]
     if len(window.values) < s.window:
         return _unfilled(window)
     found = window.remembered("swing", 50, swing)
-    most = max(found.slow / s.loss_swing_slow, found.fast / s.loss_swing_fast)
-    return (PASS if most <= 1 else FAIL), most, most > 2, ""
+    chance = chance_swing(pairs_of(view.windows, s.pairs_per_batch))
+    most = max(
+        found.slow / max(s.loss_swing_slow, SLOW_SHARE * chance),
+        found.fast / max(s.loss_swing_fast, chance),
+    )
+    return (PASS if most <= 1 else FAIL), most, most > 1 + 2 * s.relative_margin, ""
 
 
 def rewards_agree(view: GateView, s: GateSettings) -> Measured:

@@ -8,7 +8,6 @@ from gadwatch_rules.measures import CLAUSES, SAFETY
 from gadwatch_rules.pack import Pack, RuleEntry, load_pack, shipped_packs
 from gadwatch_rules.texts import catalogue, number
 
-
 _SHARED = """\
 Thresholds that many rules share: `smooth` is the number of values whose median is judged;
 `margin` and `relative_margin` are how far beyond a bound a value must lie, and how far inside

@@ -32,18 +32,23 @@ def test_critical_faults_are_called_by_a_rule_that_names_them(outcomes: list[Out
     assert len(missed) <= 0.05 * len(found), missed
 
 
-def test_no_healthy_warm_up_of_common_batch_size_is_called_critical(
-    outcomes: list[Outcome],
-) -> None:
-    """With 16 or 32 pairs a batch, length_bias still cries wolf: see docs/proving-ground.md."""
+def test_no_healthy_warm_up_is_called_critical(outcomes: list[Outcome]) -> None:
+    """Whatever its batch: 16, 32, 128 or 256 pairs."""
+    sizes = {one.run.steps[0][1]["critic/pairs"] for one in outcomes if one.run.healthy}
+    assert sizes == {16, 32, 128, 256}
     called = [
         (one.run.name, one.run.seed, episode)
         for one in outcomes
-        if one.run.healthy and one.run.steps[0][1]["critic/pairs"] >= 128
+        if one.run.healthy
         for episode in one.episodes
         if episode.worst == "critical" and episode.stage == "warmup"
     ]
     assert not called
+
+
+def test_no_unfit_warm_up_ends_ready(outcomes: list[Outcome]) -> None:
+    faulty = [one for one in outcomes if one.run.fault is not None]
+    assert not [(one.run.name, one.run.seed) for one in faulty if detect(one).false_ready]
 
 
 def test_healthy_warm_ups_become_ready(outcomes: list[Outcome]) -> None:

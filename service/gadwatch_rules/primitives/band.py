@@ -2,6 +2,8 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import ClassVar
 
+from gadwatch_rules.batch import correlation_error, pairs_of
+from gadwatch_rules.catalogue import PAIRS
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
 from gadwatch_rules.trend import trend
@@ -28,8 +30,13 @@ class Band(Rule):
 
     The high side is pending only for the first ``silent_steps``. With the option ``learning``
     the low side is pending during the grace of the warm-up and, up to half the warm-up, while
-    the metric still rises. ``prefer`` names a better variant of the metric, judged where it is
-    logged; ``absolute`` judges the value without its sign.
+    the metric still rises; short of the critical bound, where a critic has moved already, while
+    it does not fall. With ``settling`` the high side is pending up to half the warm-up while it
+    does not grow: a habit of the young critic, not a fault that has come.
+    ``prefer`` names a better variant of the metric, judged where it is logged; ``absolute``
+    judges the value without its sign; ``averaged`` judges the mean in place of the median, for a
+    bounded metric that swings around a level. ``correlation`` says that the metric is Pearson's r over
+    ``critic/pairs`` pairs: its noise is at least the standard error of such an r.
     """
 
     kind = "band"
@@ -47,14 +54,18 @@ class Band(Rule):
         "grace_share": 0.25,
         "rising_share": 0.5,
     }
-    OPTIONS = frozenset({"learning", "absolute", "prefer"})
+    OPTIONS = frozenset({"learning", "settling", "absolute", "averaged", "correlation", "prefer"})
 
     low: float
     inner_low: float
     high: float
     smooth: int
+    long: int
     learning: bool
+    settling: bool
     absolute: bool
+    averaged: bool
+    correlation: bool
     prefer: str | None
 
     def prepare(self) -> None:
@@ -69,20 +80,25 @@ class Band(Rule):
         self.set("low", limits["ok_low"])
         self.set("high", limits["ok_high"])
         self.set("smooth", int(limits["smooth"]))
+        self.set("long", max(LONG, self.smooth))
         self.set("learning", bool(self.options.get("learning")))
+        self.set("settling", bool(self.options.get("settling")))
         self.set("absolute", bool(self.options.get("absolute")))
+        self.set("averaged", bool(self.options.get("averaged")))
+        self.set("correlation", bool(self.options.get("correlation")))
         self.set("inner_low", -self.high if self.absolute else self.low)
         self.set("prefer", self.options.get("prefer"))
 
     @property
     def window(self) -> int:
-        """The long look; the rise of a young critic needs fifty values."""
-        return 50 if self.learning else LONG
+        """The long look; the way of a young critic needs fifty values."""
+        return 50 if self.learning or self.settling else self.long
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Its metric, and the better variant of it where that is logged."""
-        return (self.metric,) if self.prefer is None else (self.metric, self.prefer)
+        """Its metric, the better variant of it, the pairs behind a correlation."""
+        better = () if self.prefer is None else (self.prefer,)
+        return (self.metric, *better, PAIRS) if self.correlation else (self.metric, *better)
 
     def judge(self, view: View, firing: bool) -> Result | None:
         """Judge the smoothed level."""
@@ -95,7 +111,7 @@ class Band(Rule):
         if self.inner_low <= recent[0] and recent[-1] <= self.high:
             # All values inside: so is their median. The usual case, and the cheap one.
             return OK
-        value = middle_of(recent)
+        value = sum(recent) / len(recent) if self.averaged else middle_of(recent)
         if self.absolute:
             value = abs(value)
         if self.low <= value <= self.high:
@@ -103,14 +119,17 @@ class Band(Rule):
         return self._outside(view, window, value, firing)
 
     def _outside(self, view: View, window: Window, value: float, firing: bool) -> Result:
-        recent = window.values[-LONG:]
+        recent = window.values[-self.long :]
         mean = sum(recent) / len(recent)
         if self.absolute:
             mean = abs(mean)
         if not firing and not self._beyond(value, 0.0) and not self._beyond(mean, 0.0):
             return OK
         # A median is 1.25 times as noisy as a mean.
-        noise = self.thresholds["noise"] * usual_spread(recent)
+        spread = usual_spread(recent)
+        if self.correlation:
+            spread = max(spread, correlation_error(pairs_of(view.windows)))
+        noise = self.thresholds["noise"] * spread
         slack = 1.25 * noise / sqrt(min(self.smooth, len(recent)))
         clear = self._beyond(value, slack)
         if firing:
@@ -141,22 +160,25 @@ class Band(Rule):
                 "below",
                 value,
                 limit(">=", bound if critical else self.low),
-                learning=self.learning and self._still_learning(view, window),
+                learning=self.learning
+                and self._still_learning(view, window, RISING_T if critical else -RISING_T),
             )
         bound = limits["critical_high"]
+        sign = -1 if self.absolute and sum(window.values[-self.long :]) < 0 else 1
         critical = bound < inf and value > bound + self._margin(bound, slack)
         return Result(
             Status.CRITICAL if critical else Status.WARNING,
             "too_far" if self.absolute else "above",
             value,
             limit("<=", bound if critical else self.high),
-            learning=view.age <= limits["silent_steps"],
+            learning=view.age <= limits["silent_steps"]
+            or (self.settling and self._still_learning(view, window, -RISING_T, away=sign)),
         )
 
-    def _still_learning(self, view: View, window: Window) -> bool:
+    def _still_learning(self, view: View, window: Window, least_t: float, away: int = -1) -> bool:
         limits = self.thresholds
         if view.age <= max(limits["grace_steps"], limits["grace_share"] * view.warmup_steps):
             return True
         if view.age > limits["rising_share"] * view.warmup_steps or len(window.values) < 20:
             return False
-        return window.remembered("trend", 50, trend).t > RISING_T
+        return -away * window.remembered("trend", 50, trend).t > least_t

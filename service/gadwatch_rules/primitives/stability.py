@@ -1,6 +1,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from gadwatch_rules.batch import SLOW_SHARE, chance_swing, pairs_of
+from gadwatch_rules.catalogue import PAIRS
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, UNKNOWN, Result, Status
 from gadwatch_rules.steadiness import swing
@@ -17,7 +19,9 @@ class Stability(Rule):
     - slow: the detour of block means a block (up and down beyond the net way) lies above
       ``slow``.
 
-    Beyond ``fast_critical`` or ``slow_critical`` it swings violently.
+    Beyond ``fast_critical`` or ``slow_critical`` it swings violently. A small batch swings by
+    chance: no bound lies below what ``critic/pairs`` pairs do by themselves (``chance`` times
+    1/sqrt(pairs) fast, 0.45 of that slowly), and the violent ones widen in proportion.
     """
 
     kind = "stability"
@@ -28,7 +32,13 @@ class Stability(Rule):
         "ratio": 4.0,
         "slow": 0.15,
         "slow_critical": 0.30,
+        "chance": 2.0,
     }
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Its metric, and the pairs behind each value."""
+        return (self.metric, PAIRS)
 
     @property
     def window(self) -> int:
@@ -44,12 +54,14 @@ class Stability(Rule):
             return UNKNOWN
         fast, before, slow = window.remembered("swing", 50, swing)
         limits = self.thresholds
-        sudden = fast > limits["fast_least"] and fast > limits["ratio"] * before
-        if fast > limits["fast"] or sudden:
-            critical = fast > limits["fast_critical"]
-            bound = limits["fast_critical" if critical else "fast"]
-            if sudden and not critical:
-                bound = min(bound, max(limits["fast_least"], limits["ratio"] * before))
+        chance = chance_swing(pairs_of(view.windows), limits["chance"])
+        wide = max(1.0, chance / limits["fast"])
+        least = max(limits["fast_least"], chance, limits["ratio"] * before)
+        if fast > min(limits["fast"] * wide, least):
+            critical = fast > limits["fast_critical"] * wide
+            bound = wide * limits["fast_critical" if critical else "fast"]
+            if not critical:
+                bound = min(bound, least)
             return Result(
                 Status.CRITICAL if critical else Status.WARNING,
                 "swings_fast",
@@ -57,9 +69,10 @@ class Stability(Rule):
                 limit("<=", bound),
                 facts={"before": before},
             )
-        if slow > limits["slow"]:
-            critical = slow > limits["slow_critical"]
-            bound = limits["slow_critical" if critical else "slow"]
+        wide = max(1.0, SLOW_SHARE * chance / limits["slow"])
+        if slow > limits["slow"] * wide:
+            critical = slow > limits["slow_critical"] * wide
+            bound = wide * limits["slow_critical" if critical else "slow"]
             return Result(
                 Status.CRITICAL if critical else Status.WARNING,
                 "swings_slowly",
