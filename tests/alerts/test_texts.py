@@ -154,6 +154,8 @@ def test_every_reason_can_be_told(reason: Reason, lang: Language) -> None:
         about = verdict(reason is Reason.VERDICT_READY)
     if reason is Reason.RESOLVED:
         about = finding(state="resolved")
+    if reason is Reason.MESSAGE:
+        about = said()
     if reason is Reason.FINISHED:
         about = finding(kind=Kind.FINISHED, subject="finished", value=None, metric="", rule="")
     told = message((reason, about), lang=lang)

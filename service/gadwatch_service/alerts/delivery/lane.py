@@ -33,6 +33,10 @@ _CONNECTIONS: Final = 3
 """Connections to the database that sending may hold at once: requests need the others."""
 
 
+_GATHER_S: Final = 0.005
+"""So long others may follow the first that is done: one transaction then records them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One attempt that has been made and is still to be recorded."""
@@ -62,7 +66,7 @@ class Lane:
         1. Look at the endpoint anew: it may have been disabled or begun to fail.
         2. Claim as many as there is room for; an endpoint that fails is probed by one.
         3. Send them, each in its own task, outside any transaction.
-        4. As soon as some are done, record those together, and go on.
+        4. Once one is done, record it together with those that are done just after, and go on.
         """
         flying: set[asyncio.Task[Sent]] = set()
         try:
@@ -72,6 +76,9 @@ class Lane:
                 if not flying:
                     return
                 done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+                if flying:
+                    more, flying = await asyncio.wait(flying, timeout=_GATHER_S)
+                    done |= more
                 await self._record([task.result() for task in done])
         finally:
             for task in flying:
