@@ -20,8 +20,9 @@ from bench.ingest import metrics
 from bench.machine import describe, load, median
 from gadwatch_service.app import create_app
 from gadwatch_service.history import repository as history
-from gadwatch_service.history.blocks import BLOCK_STEPS, make_blocks
+from gadwatch_service.history.blocks import BLOCK_STEPS, make_group
 from gadwatch_service.history.steps import StoredStep
+from gadwatch_service.history.table import Table
 from gadwatch_service.ingest.parse import Push, PushedStep
 from gadwatch_service.settings import Settings
 from gadwatch_service.store.database import driver_connection
@@ -32,12 +33,12 @@ COUNTS = (10, 1_000, 10_000)
 WIDTH = 50
 
 
-async def timed(work: Callable[[], Awaitable[Any]], rounds: int = 9) -> float:
-    """Milliseconds of processor and wall time, the better of which tells the cost: the median."""
+async def timed(client: httpx2.AsyncClient, address: str, rounds: int = 9) -> float:
+    """Milliseconds of a request, its way through the service included: the median."""
     taken = []
     for _ in range(rounds):
         begun = time.perf_counter()
-        await work()
+        (await client.get(address)).raise_for_status()
         taken.append((time.perf_counter() - begun) * 1000)
     return median(taken)
 
@@ -79,7 +80,7 @@ async def lengthen(state: Any, run: str, first: int, last: int) -> None:
             for offset, row in enumerate(rows):
                 row.step = start + offset
                 row.time = 1.7e9 + row.step
-            await history.add_blocks(hold.driver, run, 1, make_blocks(rows))
+            await history.add_blocks(hold.driver, run, 1, make_group(Table.of_rows(rows)))
         row = hold.run.row
         row.last_step = start + BLOCK_STEPS - 1
         row.steps = row.last_step
@@ -104,15 +105,13 @@ async def measure_lengths(client: httpx2.AsyncClient, state: Any, lengths: list[
             await seal(hold)
         await vacuum(state)
 
-        async def get(path: str, run: str = run) -> None:
-            (await client.get(f"/api/v1/runs/{run}{path}")).raise_for_status()
-
-        chart = await timed(lambda: get("/series?metric=critic/d_acc&points=2000"))
-        wall = await timed(lambda: get("/series?metric=critic/d_acc&points=2000&axis=wall"))
-        zoom = await timed(
-            lambda: get(f"/series?metric=critic/d_acc&from={length // 2}&to={length // 2 + 5000}")
-        )  # noqa: B023, E501
-        assess = await timed(lambda: get("/assessment"))
+        address = f"/api/v1/runs/{run}"
+        line = f"{address}/series?metric=critic/d_acc&points=2000"
+        middle = length // 2
+        chart = await timed(client, line)
+        wall = await timed(client, f"{line}&axis=wall")
+        zoom = await timed(client, f"{line}&from={middle}&to={middle + 5000}")
+        assess = await timed(client, f"{address}/assessment")
         print(
             f"{length:>9,} steps: chart {chart:.1f} ms, by wall time {wall:.1f} ms, zoomed "
             f"{zoom:.1f} ms, assessment {assess:.1f} ms; a single step: first 1000 {first:.3f} ms, "
@@ -146,11 +145,8 @@ async def measure_counts(client: httpx2.AsyncClient, url: str, counts: list[int]
         with psycopg.connect(address, autocommit=True) as connection:
             make_runs(connection, count)
         for query in ("", "?sort=-latest:critic/d_acc", "?q=run-77&sort=name", "?health=critical"):
-
-            async def get(query: str = query) -> None:
-                (await client.get(f"/api/v1/runs{query}")).raise_for_status()
-
-            print(f"{count:>9,} runs: list{query or ' (newest)'} {await timed(get):.1f} ms")
+            taken = await timed(client, f"/api/v1/runs{query}")
+            print(f"{count:>9,} runs: list{query or ' (newest)'} {taken:.1f} ms")
 
 
 def make_runs(connection: psycopg.Connection[Any], count: int) -> None:

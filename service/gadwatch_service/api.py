@@ -23,7 +23,6 @@ def api() -> APIRouter:
         runs.writing,
         projects.reading,
         projects.writing,
-        ingest.router,
         ingest.evaluating,
         series.router,
         stream.asking,

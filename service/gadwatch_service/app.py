@@ -15,10 +15,11 @@ from gadwatch_service.access.owner import ensure_owner
 from gadwatch_service.access.routes import refuse_unguarded
 from gadwatch_service.alerts.desk import Alerts
 from gadwatch_service.alerts.outbox.listener import tell_endpoints
-from gadwatch_service.api import api
+from gadwatch_service.api import PREFIX, api
 from gadwatch_service.background import upkeep_workers
 from gadwatch_service.errors import add_error_handlers
 from gadwatch_service.heartbeat import Heartbeats
+from gadwatch_service.ingest import endpoints as ingest
 from gadwatch_service.ingest.service import Ingest
 from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.middleware import add_middleware
@@ -62,6 +63,8 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     add_error_handlers(app)
     add_database_error_handlers(app)
     speak_mlflow(app)
+    # First, because routes are tried in their order and most requests push steps.
+    app.include_router(ingest.router, prefix=PREFIX)
     app.include_router(operation.public)
     app.include_router(operation.guarded)
     app.include_router(reference.router)

@@ -1,14 +1,16 @@
-"""Making blocks of steps: up to 256 values a metric, with what a chart needs of them. Pure."""
+"""Blocks of steps: up to 256 values a metric, with what a chart needs of them. Pure."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gadwatch_service.history.steps import StoredStep, Values
+from gadwatch_service.history.steps import Values
+from gadwatch_service.history.table import Ints, Table
+from gadwatch_service.store.binary import Floats, pack_columns, pack_floats
 
 BLOCK_STEPS: Final = 256
 """How many steps a block holds; the last one of several may hold nearly twice as many."""
@@ -49,57 +51,85 @@ class Summary:
     nonfinite_step: int | None
 
 
-def make_blocks(rows: Sequence[StoredStep]) -> list[tuple[Block, Summary]]:
-    """The blocks of some steps in order: one a metric that has values, and one of the times.
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A block to be written; ``values`` are in binary form."""
 
-    The metrics' values are one matrix, so that their summaries cost a few passes over it.
+    metric: int
+    values: bytes
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The blocks of one stretch of steps: one a metric that has values, and one of the times.
+
+    ``steps`` is None when they follow each other without a gap.
     """
-    width = max(len(row.values) for row in rows)
-    numbers = np.array([row.step for row in rows], np.int64)
-    table: list[Values] = [
-        [row.time, *row.values, *[None] * (width - len(row.values))] for row in rows
-    ]
-    columns: list[Values] = [list(column) for column in zip(*table, strict=True)]
-    matrix = np.array(table, np.float64)
-    present = np.ones_like(matrix, bool)
-    for place, column in enumerate(columns):
-        if None in column:
-            present[:, place] = [value is not None for value in column]
-    summaries = _summaries(numbers, matrix, present)
-    first, last = int(numbers[0]), int(numbers[-1])
-    steps = None if last - first + 1 == len(rows) else numbers.tolist()
-    return [
-        (Block(place + TIMES, first, last, steps, column), summary)
-        for place, (column, summary) in enumerate(zip(columns, summaries, strict=True))
-        if summary.count
-    ]
+
+    first_step: int
+    last_step: int
+    steps: Sequence[int] | None
+    blocks: Sequence[NewBlock]
 
 
-def split(rows: Sequence[StoredStep]) -> list[Sequence[StoredStep]]:
+def make_group(table: Table) -> Group:
+    """The blocks of some steps, all summaries by a few passes over one matrix."""
+    matrix = np.column_stack([table.times, table.values])
+    present = None
+    if table.present is not None:
+        present = np.column_stack([np.ones(len(table), bool), table.present])
+    summaries = _summaries(table.steps, matrix, present)
+    packed = pack_columns(matrix)
+    if present is not None:
+        for place in np.flatnonzero(~present.all(axis=0)).tolist():
+            known = present[:, place].tolist()
+            column = matrix[:, place].tolist()
+            packed[place] = pack_floats(
+                [value if there else None for value, there in zip(column, known, strict=True)]
+            )
+    first, last = int(table.steps[0]), int(table.steps[-1])
+    return Group(
+        first,
+        last,
+        None if last - first + 1 == len(table) else table.steps.tolist(),
+        [
+            NewBlock(place + TIMES, values, summary)
+            for place, (values, summary) in enumerate(zip(packed, summaries, strict=True))
+            if summary.count
+        ],
+    )
+
+
+def split(table: Table) -> list[Table]:
     """Steps in portions of :data:`BLOCK_STEPS`, what is left over with the last of them."""
-    portions = max(1, len(rows) // BLOCK_STEPS)
-    cuts = [*range(0, portions * BLOCK_STEPS, BLOCK_STEPS), len(rows)]
-    return [rows[start:end] for start, end in itertools.pairwise(cuts)]
+    if not len(table):
+        return []
+    portions = max(1, len(table) // BLOCK_STEPS)
+    cuts = [*range(0, portions * BLOCK_STEPS, BLOCK_STEPS), len(table)]
+    return [table[start:end] for start, end in pairwise(cuts)]
 
 
-def _summaries(
-    numbers: NDArray[np.int64], matrix: NDArray[np.float64], present: NDArray[np.bool_]
-) -> list[Summary]:
+def _summaries(steps: Ints, matrix: Floats, present: NDArray[np.bool_] | None) -> list[Summary]:
     finite = np.isfinite(matrix)
-    low = np.where(finite, matrix, np.inf)
-    high = np.where(finite, matrix, -np.inf)
+    all_finite = bool(finite.all())
+    low = matrix if all_finite else np.where(finite, matrix, np.inf)
+    high = matrix if all_finite else np.where(finite, matrix, -np.inf)
     with np.errstate(over="ignore", invalid="ignore"):
-        total = np.where(finite, matrix, 0.0).sum(axis=0)
-    odd = present & ~finite
+        total = (matrix if all_finite else np.where(finite, matrix, 0.0)).sum(axis=0)
+    known = np.ones_like(finite) if present is None else present
+    odd = known & ~finite
+    lowest, highest = low.argmin(axis=0), high.argmax(axis=0)
+    places = np.arange(matrix.shape[1])
     columns = (
-        present.sum(axis=0).tolist(),
+        known.sum(axis=0).tolist(),
         finite.sum(axis=0).tolist(),
-        low.min(axis=0).tolist(),
-        high.max(axis=0).tolist(),
+        low[lowest, places].tolist(),
+        high[highest, places].tolist(),
         total.tolist(),
-        numbers[low.argmin(axis=0)].tolist(),
-        numbers[high.argmax(axis=0)].tolist(),
-        np.where(odd.any(axis=0), numbers[odd.argmax(axis=0)], -1).tolist(),
+        steps[lowest].tolist(),
+        steps[highest].tolist(),
+        np.where(odd.any(axis=0), steps[odd.argmax(axis=0)], -1).tolist(),
     )
     return [_summary(*column) for column in zip(*columns, strict=True)]
 
@@ -114,17 +144,11 @@ def _summary(
     high_step: int,
     odd_step: int,
 ) -> Summary:
+    odd = None if odd_step < 0 else odd_step
     if not finite:
-        return Summary(count, 0, None, None, None, None, None, odd_step)
+        return Summary(count, 0, None, None, None, None, None, odd)
     # Huge values may add up beyond what a double holds: then there is no mean.
     mean_known = abs(total) < float("inf")
     return Summary(
-        count,
-        finite,
-        low,
-        high,
-        total if mean_known else None,
-        low_step,
-        high_step,
-        None if odd_step < 0 else odd_step,
+        count, finite, low, high, total if mean_known else None, low_step, high_step, odd
     )

@@ -6,15 +6,16 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from gadwatch_service.history.blocks import BLOCK_STEPS, Block, Summary
+from gadwatch_service.history.blocks import BLOCK_STEPS, Block, Group
 from gadwatch_service.history.steps import StoredStep
+from gadwatch_service.history.table import Table
 from gadwatch_service.store.binary import (
     COPY_END,
     COPY_START,
+    BlockRows,
     copy_tail_rows,
     pack_floats,
     pack_integers,
-    pack_row,
 )
 
 TIMES: Final = -1
@@ -35,6 +36,10 @@ _TAIL: Final = """
 SELECT step, extract(epoch FROM time)::float8, values FROM tail
 WHERE run_id = %s AND attempt = %s AND step BETWEEN %s AND %s ORDER BY step LIMIT %s
 """
+_TAIL_PACKED: Final = """
+SELECT step, extract(epoch FROM time)::float8, array_send(values) FROM tail
+WHERE run_id = %s AND attempt = %s ORDER BY step LIMIT %s
+"""
 # Blocks do not overlap: the one that covers a step is the last that begins before it.
 _COVERING: Final = """
     first_step >= coalesce((
@@ -54,7 +59,6 @@ COPY blocks (run_id, attempt, metric, first_step, last_step, steps, values, coun
     minimum, maximum, total, minimum_step, maximum_step, nonfinite_step)
 FROM STDIN (FORMAT binary)
 """
-_BLOCK_KINDS: Final = "tqhqqaahhdddqqq"
 _SPANS: Final = """
 SELECT first_step, last_step, maximum FROM blocks
 WHERE run_id = %s AND attempt = %s AND metric = -1 ORDER BY first_step
@@ -63,11 +67,12 @@ _SEALED_TO: Final = """
 SELECT last_step FROM blocks WHERE run_id = %s AND attempt = %s AND metric = -1
 ORDER BY first_step DESC LIMIT 1
 """
-_DROP_TAIL: Final = "DELETE FROM tail WHERE run_id = %s AND attempt = %s AND step = ANY(%s)"
+_DROP_TAIL: Final = """
+DELETE FROM tail WHERE run_id = %s AND attempt = %s AND step BETWEEN %s AND %s
+"""
 _DROP_BLOCKS: Final = """
 DELETE FROM blocks WHERE run_id = %s AND attempt = %s AND first_step = ANY(%s)
 """
-_COUNT_TAIL: Final = "SELECT count(*) FROM tail WHERE run_id = %s"
 _PORTION: Final = f"""
 SELECT least(
     (SELECT CASE WHEN count(*) = %(blocks)s THEN max(last_step) END FROM (
@@ -120,6 +125,15 @@ async def read_tail(
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_TAIL, [run_id, attempt, first, last, limit])
         return [StoredStep(*row) for row in await cursor.fetchall()]
+
+
+async def read_tail_table(
+    connection: AsyncConnection, run_id: str, attempt: int, limit: int
+) -> Table:
+    """The tail's first rows as arrays."""
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(_TAIL_PACKED, [run_id, attempt, limit])
+        return Table.of_packed(await cursor.fetchall())
 
 
 async def read_blocks(
@@ -175,25 +189,14 @@ async def block_spans(connection: AsyncConnection, run_id: str, attempt: int) ->
     return [BlockSpan(*row) for row in await cursor.fetchall()]
 
 
-async def add_blocks(
-    connection: AsyncConnection,
-    run_id: str,
-    attempt: int,
-    blocks: Sequence[tuple[Block, Summary]],
-) -> None:
-    """Store new blocks."""
+async def add_blocks(connection: AsyncConnection, run_id: str, attempt: int, group: Group) -> None:
+    """Store the blocks of a stretch of steps."""
+    steps = None if group.steps is None else pack_integers(group.steps)
+    rows = BlockRows(run_id, attempt, group.first_step, group.last_step, steps)
     parts = [COPY_START]
-    for block, summary in blocks:
-        fields = (
-            run_id,
-            attempt,
-            block.metric,
-            block.first_step,
-            block.last_step,
-            None if block.steps is None else pack_integers(block.steps),
-            pack_floats(block.values),
-            summary.count,
-            summary.finite,
+    for block in group.blocks:
+        summary = block.summary
+        facts = (
             summary.minimum,
             summary.maximum,
             summary.total,
@@ -201,7 +204,8 @@ async def add_blocks(
             summary.maximum_step,
             summary.nonfinite_step,
         )
-        parts.append(pack_row(_BLOCK_KINDS, fields))
+        counts = (summary.count, summary.finite)
+        parts.append(rows.pack(block.metric, block.values, counts, facts))
     parts.append(COPY_END)
     async with connection.cursor() as cursor, cursor.copy(_COPY_BLOCKS) as copy:
         await copy.write(b"".join(parts))
@@ -215,15 +219,8 @@ async def drop_blocks(
 
 
 async def drop_from_tail(
-    connection: AsyncConnection, run_id: str, attempt: int, steps: Sequence[int]
-) -> None:
-    """Remove steps from the tail."""
-    await connection.execute(_DROP_TAIL, [run_id, attempt, list(steps)])
-
-
-async def count_tail(connection: AsyncConnection, run_id: str) -> int:
-    """How many rows the run has in the tail."""
-    cursor = await connection.execute(_COUNT_TAIL, [run_id])
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    connection: AsyncConnection, run_id: str, attempt: int, first: int, last: int
+) -> int:
+    """Remove the steps from ``first`` to ``last`` from the tail; how many there were."""
+    cursor = await connection.execute(_DROP_TAIL, [run_id, attempt, first, last])
+    return cursor.rowcount

@@ -7,7 +7,7 @@ the only form in which 10,000 points a request stay cheap. Format: the server's 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,14 @@ _POSTGRES_EPOCH: Final = 946_684_800
 
 _INT8_OID: Final = 20
 _LENGTH: Final = Struct(">i")
-_KINDS: Final = {kind: Struct(f">i{kind}") for kind in "hqd"}
+_INTEGER: Final = Struct(">iq")
+_COUNTS: Final = Struct(">ihih")
+_FACTS: Final = Struct(">idididiqiq")
+_FACT: Final = (_ELEMENT, _ELEMENT, _ELEMENT, _INTEGER, _INTEGER)
+
+Facts = tuple[float | None, float | None, float | None, int | None, int | None, int | None]
+"""Least, greatest, sum, and the steps of the least, the greatest, the first non-finite value."""
+
 
 _DOUBLE: Final = Struct(">d")
 _ELEMENTS: Final = np.dtype([("length", ">i4"), ("value", ">f8")])
@@ -123,20 +130,56 @@ def pack_integers(values: Sequence[int]) -> bytes:
     return _HEADER.pack(1, 0, _INT8_OID, count, 1) + Struct(">" + "iq" * count).pack(*arguments)
 
 
-def pack_row(kinds: str, fields: Sequence[Any]) -> bytes:
-    """One row of a binary COPY.
+def pack_columns(matrix: Floats) -> list[bytes]:
+    """Each column of a matrix without NULLs as an array in binary form."""
+    elements = np.empty(matrix.shape[::-1], _ELEMENTS)
+    elements["length"] = 8
+    elements["value"] = matrix.T
+    header = _HEADER.pack(1, 0, _FLOAT8_OID, matrix.shape[0], 1)
+    return [header + column.tobytes() for column in elements]
 
-    ``kinds`` has a letter a field: ``t`` text, ``a`` an array in binary form, ``h`` smallint,
-    ``q`` bigint, ``d`` double precision. None becomes NULL.
-    """
-    parts = [Struct(">h").pack(len(kinds))]
-    for kind, value in zip(kinds, fields, strict=True):
-        if value is None:
-            parts.append(_NULL)
-        elif kind in _KINDS:
-            packer = _KINDS[kind]
-            parts.append(packer.pack(packer.size - 4, value))
+
+def unpack_rows(rows: Sequence[bytes]) -> Floats | None:
+    """A matrix of arrays in binary form; None unless all are of one length and without NULLs."""
+    if not rows or len(rows[0]) <= _HEADER.size:
+        return None
+    first = rows[0]
+    _, _, _, count, _ = _HEADER.unpack_from(first)
+    size = _HEADER.size + count * _ELEMENT.size
+    if any(len(row) != size for row in rows):
+        return None
+    row_type = np.dtype([("header", f"V{_HEADER.size}"), ("elements", _ELEMENTS, (count,))])
+    table = np.frombuffer(b"".join(rows), row_type)
+    return table["elements"]["value"].astype(np.float64)
+
+
+class BlockRows:
+    """The data of a binary COPY into ``blocks``, for blocks of one stretch of steps."""
+
+    def __init__(
+        self, run_id: str, attempt: int, first_step: int, last_step: int, steps: bytes | None
+    ) -> None:
+        name = run_id.encode()
+        self._head = Struct(f">hi{len(name)}siqihiqiq")
+        self._run = (15, len(name), name, 8, attempt, 2)
+        self._span = (8, first_step, 8, last_step)
+        self._steps = _NULL if steps is None else _LENGTH.pack(len(steps)) + steps
+
+    def pack(self, metric: int, values: bytes, counts: tuple[int, int], facts: Facts) -> bytes:
+        """One row: values in binary form, present and finite values, then the summary's facts."""
+        parts = [
+            self._head.pack(*self._run, metric, *self._span),
+            self._steps,
+            _LENGTH.pack(len(values)),
+            values,
+            _COUNTS.pack(2, counts[0], 2, counts[1]),
+        ]
+        *known, odd_step = facts
+        if None in known:
+            parts += [_NULL if one is None else _FACT[place].pack(8, one)
+                      for place, one in enumerate(known)]  # fmt: skip
         else:
-            data = value.encode() if kind == "t" else value
-            parts += (_LENGTH.pack(len(data)), data)
-    return b"".join(parts)
+            low, high, total, low_step, high_step = known
+            parts.append(_FACTS.pack(8, low, 8, high, 8, total, 8, low_step, 8, high_step))
+        parts.append(_NULL if odd_step is None else _INTEGER.pack(8, odd_step))
+        return b"".join(parts)
