@@ -13,7 +13,9 @@ Thresholds that many rules share: `smooth` is the number of values whose median 
 `margin` and `relative_margin` are how far beyond a bound a value must lie, and how far inside
 it must come back; `silent_steps` is how long the high side keeps quiet at the start;
 `grace_steps` and `grace_share` (of the warm-up) are how long the low side counts as learning,
-and `rising_share` for how much of the warm-up it may, while it still rises."""
+and `rising_share` for how much of the warm-up it may, while it still rises (in the warning zone:
+while it does not fall; `settling` rules: the high side, while it does not grow). `correlation`
+rules and `stability` allow what chance does with `critic/pairs` pairs (256 where not logged)."""
 
 
 def reference(lang: str = "en") -> str:

@@ -30,7 +30,7 @@ def test_a_loss_as_noisy_as_its_batch_is_steady(pairs: int) -> None:
     noise = random.Random(pairs)
     changes, verdict = judged(
         pairs,
-        critic__ranking_loss=lambda step, old: 0.5 * (1 + noise.gauss(0, 1 / math.sqrt(pairs))),
+        critic__ranking_loss=lambda _step, _old: 0.5 * (1 + noise.gauss(0, 1 / math.sqrt(pairs))),
     )
     assert loud(changes, "ranking_loss_stability") == []
     assert verdict == "ready"
@@ -40,7 +40,7 @@ def test_a_fast_swing_of_the_loss_ends_readiness() -> None:
     engine = Engine.for_run("warmup", 253)
     state = engine.new_state()
     swinging = changed(
-        healthy(1, 253), 150, critic__ranking_loss=lambda step, old: 0.5 + 0.25 * (-1) ** step
+        healthy(1, 253), 150, critic__ranking_loss=lambda step, _old: 0.5 + 0.25 * (-1) ** step
     )
     changes = engine.advance(state, swinging)
     assert [one.verdict for one in changes.verdicts] == ["ready", "not_ready"]
@@ -53,25 +53,25 @@ def test_a_correlation_that_so_few_pairs_give_by_chance_is_no_bias(pairs: int) -
     noise = random.Random(pairs)
     changes, _ = judged(
         pairs,
-        length_reward__correlation=lambda step, old: noise.gauss(0, 1 / math.sqrt(pairs - 1)),
+        length_reward__correlation=lambda _step, _old: noise.gauss(0, 1 / math.sqrt(pairs - 1)),
     )
     assert loud(changes, "length_bias") == []
 
 
 def test_a_young_critic_may_unlearn_its_look_at_the_length() -> None:
     changes, _ = judged(
-        256, length_reward__correlation=lambda step, old: 0.7 * math.exp(-step / 40)
+        256, length_reward__correlation=lambda step, _old: 0.7 * math.exp(-step / 40)
     )
     assert loud(changes, "length_bias") == []
 
 
 def test_a_bias_that_never_goes_is_called_after_half_the_warm_up() -> None:
-    changes, _ = judged(256, length_reward__correlation=lambda step, old: -0.4)
+    changes, _ = judged(256, length_reward__correlation=lambda _step, _old: -0.4)
     assert 126 <= loud(changes, "length_bias")[0] <= 140
 
 
 def test_a_bias_that_comes_early_is_called_as_it_grows() -> None:
     changes, _ = judged(
-        256, length_reward__correlation=lambda step, old: 0.02 if step < 60 else 0.5
+        256, length_reward__correlation=lambda step, _old: 0.02 if step < 60 else 0.5
     )
     assert 60 <= loud(changes, "length_bias")[0] <= 85

@@ -35,8 +35,8 @@ class Band(Rule):
     does not grow: a habit of the young critic, not a fault that has come.
     ``prefer`` names a better variant of the metric, judged where it is logged; ``absolute``
     judges the value without its sign; ``averaged`` judges the mean in place of the median, for a
-    bounded metric that swings around a level. ``correlation`` says that the metric is Pearson's r over
-    ``critic/pairs`` pairs: its noise is at least the standard error of such an r.
+    bounded metric that swings around a level. ``correlation`` says that the metric is Pearson's
+    r over ``critic/pairs`` pairs: its noise is at least the standard error of such an r.
     """
 
     kind = "band"
