@@ -15,6 +15,8 @@ from gadwatch_cli.judging import StageWatch
 from gadwatch_hooks.readers import Record
 
 BATCH_STEPS = 1000
+BATCH_VALUES = 50_000
+"""Keeps a batch of wide steps below the largest body that a service takes."""
 _SPELLED = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
@@ -111,17 +113,19 @@ class Upload:
     def _parts(self, records: Iterable[Record]) -> Iterator[list[dict[str, Any]] | dict[str, Any]]:
         """Batches that end where a stage does, and the change of stage."""
         batch: list[dict[str, Any]] = []
+        values = 0
         for record in records:
             if self._stage is None and self._watch.enters_stage2(record.metrics):
                 if batch:
                     yield batch
-                    batch = []
+                    batch, values = [], 0
                 # The rules of a stage judge the steps behind the one that is named.
                 yield {"stage": "stage2", "step": max(0, record.step - 1)}
             batch.append(_step(record))
-            if len(batch) == BATCH_STEPS:
+            values += len(record.metrics)
+            if len(batch) == BATCH_STEPS or values >= BATCH_VALUES:
                 yield batch
-                batch = []
+                batch, values = [], 0
         if batch:
             yield batch
 

@@ -106,3 +106,10 @@ def test_a_long_log_arrives_whole_exact_and_with_its_change_of_stage(
     assert [int(row["step"]) for row in rows] == list(range(1, 1301))
     assert [float(row["extra"]) for row in rows] == [step["extra"] for step in steps]
     assert math.isnan(float(rows[699]["other"]))
+
+
+def test_a_wide_log_is_sent_in_bodies_that_the_service_takes(tmp_path: Path) -> None:
+    wide = {f"layers/weight_norm/of_layer_{n}": 1.0 + n / 7 for n in range(1900)}
+    log = write_jsonl(tmp_path / "wide.jsonl", [wide] * 120)
+    sent = gadwatch("import", str(log), "--run", "wide")
+    assert (sent.code, "120 steps taken" in sent.err) == (0, True), sent.err
