@@ -17,7 +17,7 @@ serve: $(VENV)/.run-installed ## the service alone, on 127.0.0.1:8400
 	@$(BIN)/gadwatch serve $(ARGS)
 
 test: $(VENV)/.dev-installed ## every test; ARGS="tests/rules -k gate" for some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 fuzz: $(VENV)/.dev-installed ## random input for every route and reader; minutes to hours: EXAMPLES=400
 	@GADWATCH_FUZZ_EXAMPLES=$(or $(EXAMPLES),400) $(BIN)/python -m pytest tests/fuzz -s $(ARGS)
