@@ -198,8 +198,9 @@ def singles(served: ServedProcess, pids: tuple[int, int], options: argparse.Name
         cpu.append(used)
     per_request = 1000 / (8 * options.singles)
     print(
-        f"single steps, 8 clients: {median(rates):,.0f} requests/s, p99 {median(slow) * 1000:.1f} ms; "
-        f"processor milliseconds a request: service {median([c[0] for c in cpu]) * per_request:.2f},"
+        f"single steps, 8 clients: {median(rates):,.0f} requests/s, "
+        f"p99 {median(slow) * 1000:.1f} ms; processor milliseconds a request: "
+        f"service {median([c[0] for c in cpu]) * per_request:.2f},"
         f" Postgres {median([c[1] for c in cpu]) * per_request:.2f}"
     )
 
