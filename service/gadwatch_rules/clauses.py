@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from gadwatch_rules import gate
@@ -16,6 +17,7 @@ from gadwatch_rules.measures import (
     GateView,
     Measured,
 )
+from gadwatch_rules.results import Status
 from gadwatch_rules.texts import fill, render, text
 
 
@@ -29,6 +31,12 @@ class ClauseFact:
     observed: float | None
     required: str
     reason: str
+    margin: float | None = None
+    """How far the observed value lies inside its nearest bound, in its own unit; negative beyond.
+
+    The bounds are those of ``required``, without tolerance. None where nothing was measured or a
+    distance has no meaning.
+    """
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def sentence(self, lang: str = "en") -> str:
@@ -46,6 +54,7 @@ class ClauseFact:
             "status": self.status,
             "observed": safe(self.observed),
             "required": self.required,
+            "margin": safe(self.margin),
             "reason": self.sentence(lang),
         }
 
@@ -72,8 +81,31 @@ def clause_fact(name: str, safety: bool, measured: Measured, settings: GateSetti
         observed,
         required(name, settings),
         reason or status,
+        margin(name, judged, observed, settings),
         {"window": int(settings.window)},
     )
+
+
+def margin(name: str, judged: Status, observed: float | None, s: GateSettings) -> float | None:
+    """The distance of an observed value to the nearest bound of its clause."""
+    bounds = {
+        "d_acc_confidence": (s.d_acc_floor, inf),
+        "grad_norm_peak": (-inf, s.grad_norm_peak),
+        "reward_range": (s.reward_low, s.reward_high),
+        "score_diff_floor": (s.score_diff_floor, inf),
+        "data_fresh": (-inf, s.fresh_steps),
+        "d_acc_band": (s.d_acc_low, s.d_acc_high),
+        "score_diff_band": (s.score_diff_low, s.score_diff_high),
+        "grad_norm_band": (s.grad_norm_low, s.grad_norm_high),
+        "ranking_loss_steady": (-inf, 1.0),
+        "min_steps": (s.min_steps, inf),
+    }
+    # What an unknown clause observed is a count of steps, which only min_steps is about.
+    known = judged is not NOT_KNOWN or name == "min_steps"
+    if observed is None or not known or name not in bounds:
+        return None
+    low, high = bounds[name]
+    return min(observed - low, high - observed)
 
 
 def required(name: str, s: GateSettings) -> str:

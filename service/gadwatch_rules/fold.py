@@ -60,7 +60,8 @@ def fold(state: RunState, program: Program, logged: dict[str, float]) -> None:
             result = rule.judge(state, cell is not QUIET and cell.state is State.FIRING)
             if result is not None and (result is not OK or cell is not QUIET):
                 _hold(state, index, rule, cell, result)
-    if state.active or not program.needed <= finite.keys():
+    # With every needed metric there, only an absence that is told already can change.
+    if not (program.needed <= finite.keys() and state.active.isdisjoint(program.absence_indexes)):
         for index, rule in program.absence:
             result = rule.judge(state, firing=False)
             if result is not None:

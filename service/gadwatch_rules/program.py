@@ -57,6 +57,7 @@ class Program:
         self.finite = {rule.metric: at for at, rule in numbered if isinstance(rule, Finite)}
         self.finite_indexes = frozenset(self.finite.values())
         self.absence = tuple((at, rule) for at, rule in numbered if isinstance(rule, Missing))
+        self.absence_indexes = frozenset(at for at, _ in self.absence)
         self.needed = frozenset(rule.metric for _, rule in self.absence)
         self.stalled = next(
             ((at, rule) for at, rule in numbered if isinstance(rule, Stalled)), None

@@ -209,3 +209,18 @@ def test_gate_thresholds_can_be_overridden() -> None:
     assessed, _ = fold(healthy(5, 60), overrides={"gate": {"score_diff_low": 2.5}})
     assert assessed.verdict == "not_ready"
     assert assessed.pack == "gad-warmup@1+"
+
+
+def test_a_clause_tells_its_distance_to_the_nearest_bound() -> None:
+    assessed, _ = fold(changed(healthy(5, 60), 1, critic__score_diff=1.81, critic__d_acc=0.96))
+    margins = {
+        clause["id"]: clause["margin"] for clause in assessed.as_dict()["readiness"]["clauses"]
+    }
+    assert margins["score_diff_band"] == pytest.approx(0.81)
+    assert margins["d_acc_band"] == pytest.approx(-0.01)
+    assert margins["min_steps"] == 10
+    assert margins["finite_values"] is margins["no_critical"] is None
+    early, _ = fold(healthy(5, 20))
+    young = {clause.id: clause.margin for clause in early.clauses}
+    assert young["min_steps"] == -30
+    assert young["score_diff_band"] is None
