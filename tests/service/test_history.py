@@ -18,7 +18,7 @@ from gadwatch_service.ingest.parse import Push, PushedStep
 from gadwatch_service.judging.loading import load_run
 from gadwatch_service.store.database import driver_connection
 from gadwatch_service.upkeep import sealing
-from gadwatch_service.upkeep.replay import replay_due
+from gadwatch_service.upkeep.replay import Replayer
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +120,7 @@ async def test_a_late_step_joins_its_block_and_is_judged(
     await seal(state, run)
     reply = await push(client, run, [steps[29]])
     assert (reply["accepted"], reply["late"]) == (1, 1)
-    await replay_due(state.database, state.keeper)
+    await Replayer(state.database, state.keeper).work()
     await seal(state, run)
     whole = await new_run(client, "whole")
     await push(client, whole, steps)
@@ -145,7 +145,7 @@ async def test_a_repeated_step_with_another_value_wins_and_is_named(
     assert reply["conflicts"] == [[3, "critic/d_acc"]]
     again = await push(client, run, [{"step": 3, "metrics": {"critic/d_acc": None}}])
     assert (again["accepted"], again["duplicate"]) == (0, 1)
-    await replay_due(state.database, state.keeper)
+    await Replayer(state.database, state.keeper).work()
     await seal(state, run)
     value = (await stored(state, run))[3]["critic/d_acc"]
     assert value != value  # noqa: PLR0124 - NaN
@@ -187,7 +187,7 @@ async def test_any_order_of_steps_and_sealing_ends_as_one_replay(
         await state.ingest.push(run, Push(steps=steps))
         for one in sorted(steps, key=lambda pushed: pushed.step):
             model.setdefault(one.step, {}).update(one.metrics)
-    await replay_due(state.database, state.keeper)
+    await Replayer(state.database, state.keeper).work()
     expected = {step: repr(sorted(model[step].items())) for step in sorted(model)}
     for reading in (await stored(state, run), await viewed(state, run)):
         found = {step: repr(sorted(reading[step].items())) for step in sorted(reading)}

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from tests.service.pushing import healthy_steps, new_run, push
 
 from gadwatch_service.upkeep import sealing
-from gadwatch_service.upkeep.replay import replay_due
+from gadwatch_service.upkeep.replay import Replayer
 from gadwatch_service.upkeep.retention import keep_only
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +86,7 @@ async def test_thresholds_of_a_project_judge_its_runs_anew(
     wish = {"overrides": {"grad_norm_ceiling": {"ok_high": 0.1, "spike": 0.2}}}
     reply = await client.patch("/api/v1/projects/gad", json=wish)
     assert reply.json()["overrides"] == wish["overrides"]
-    await replay_due(state.database, state.keeper)
+    await Replayer(state.database, state.keeper).work()
     assert (await client.get(f"/api/v1/runs/{run}")).json()["health"] == "critical"
     answer = await push(client, run, healthy_steps(61, 61))
     assert answer["health"] == "critical"

@@ -1,9 +1,12 @@
+from typing import Any
+
 import httpx2
 import pytest
+from sqlalchemy import event
 from tests.service.pushing import healthy_steps, new_run, push
 
 from gadwatch_service.ingest.losses import REMEMBERED
-from gadwatch_service.upkeep.replay import replay_due
+from gadwatch_service.upkeep.replay import Replayer
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +88,7 @@ async def test_new_thresholds_are_judged_by_replay(client: httpx2.AsyncClient) -
     changed = await client.patch(f"/api/v1/runs/{run}", json=wish)
     assert changed.status_code == 200, changed.text
     state = client.app.state  # type: ignore[attr-defined]
-    await replay_due(state.database, state.keeper)
+    await Replayer(state.database, state.keeper).work()
     detail = (await client.get(f"/api/v1/runs/{run}")).json()
     assert (detail["health"], detail["verdict"]) == ("critical", "not_ready")
     assert detail["overrides"] == wish["overrides"]
@@ -241,3 +244,24 @@ async def test_a_token_of_one_project_does_not_see_another(client: httpx2.AsyncC
     assert page["items"] == []
     taken = await client.post("/api/v1/runs", json={"id": run}, headers=headers)
     assert taken.status_code == 409
+
+
+async def test_a_page_of_runs_costs_the_same_statements_however_many_runs(
+    client: httpx2.AsyncClient,
+) -> None:
+    engine = client.app.state.database.engine.sync_engine  # type: ignore[attr-defined]
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    counts = []
+    for number in range(12):
+        await new_run(client, f"run-{number}")
+        if number in {0, 11}:
+            event.listen(engine, "before_cursor_execute", note)
+            statements.clear()
+            await client.get("/api/v1/runs?limit=100")
+            counts.append(len(statements))
+            event.remove(engine, "before_cursor_execute", note)
+    assert counts == [1, 1]

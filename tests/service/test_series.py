@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 from tests.service.pushing import healthy_steps, new_run, push, step
 
+from gadwatch_service.history import blocks as history_blocks
 from gadwatch_service.series.downsample import Atoms, thin
+from gadwatch_service.upkeep import sealing
 
 
 def test_thinning_keeps_extremes_ends_and_non_finite_points() -> None:
@@ -58,3 +60,68 @@ async def test_non_finite_values_come_as_words(client: httpx2.AsyncClient) -> No
     )
     reply = await client.get(f"/api/v1/runs/{run}/series?metric=critic/d_acc")
     assert reply.json()["items"][0]["values"][1:] == ["NaN", "-Infinity"]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (history_blocks, sealing):
+        monkeypatch.setattr(module, "BLOCK_STEPS", 8)
+
+
+@pytest.mark.anyio
+async def test_a_long_series_shows_extremes_at_their_own_steps(
+    client: httpx2.AsyncClient, small_blocks: None
+) -> None:
+    run = await new_run(client)
+    values = {n: 0.8 + n / 10_000 for n in range(1, 401)}
+    values[123], values[301] = 0.99, 0.1
+    steps = [
+        {"step": n, "time": 1e9 + 2 * n, "metrics": {"critic/score_diff": value}}
+        for n, value in values.items()
+    ]
+    await push(client, run, steps)
+    state = client.app.state  # type: ignore[attr-defined]
+    async with state.keeper.hold(run) as hold:
+        await sealing.seal(hold)
+    await push(client, run, [{"step": 200, "metrics": {"critic/score_diff": 5.5}}])
+    reply = await client.get(f"/api/v1/runs/{run}/series?metric=score_diff&points=20&axis=relative")
+    series = reply.json()["items"][0]
+    assert series["total"] == 400
+    assert len(series["steps"]) < 40
+    found = dict(zip(series["steps"], series["values"], strict=True))
+    values[200] = 5.5
+    assert {1, 123, 200, 301, 400} <= found.keys()
+    assert all(values[step] == value for step, value in found.items())
+    times = dict(zip(series["steps"], series["times"], strict=True))
+    assert times[1] == pytest.approx(0)
+    assert times[400] == pytest.approx(798)
+    again = await client.get(f"/api/v1/runs/{run}/series?metric=score_diff&points=20")
+    assert again.json()["items"][0]["steps"] == series["steps"]
+
+
+@pytest.mark.anyio
+async def test_the_steps_of_findings_are_always_among_the_points(
+    client: httpx2.AsyncClient, small_blocks: None
+) -> None:
+    run = await new_run(client)
+    steps = healthy_steps(1, 400)
+    steps[202]["metrics"]["critic/grad_norm"] = 39.18
+    steps[203]["metrics"]["critic/grad_norm"] = 80.0
+    await push(client, run, steps)
+    state = client.app.state  # type: ignore[attr-defined]
+    async with state.keeper.hold(run) as hold:
+        await sealing.seal(hold)
+    findings = (await client.get(f"/api/v1/runs/{run}/findings")).json()["items"]
+    places = {one["first_step"] for one in findings if one["metric"] == "critic/grad_norm"}
+    assert places
+    reply = await client.get(f"/api/v1/runs/{run}/series?metric=critic/grad_norm&points=4")
+    assert places <= set(reply.json()["items"][0]["steps"])
+
+
+@pytest.mark.anyio
+async def test_several_runs_come_in_one_call(client: httpx2.AsyncClient) -> None:
+    for run in ("a", "b"):
+        await new_run(client, run)
+        await push(client, run, healthy_steps(1, 3))
+    reply = await client.get("/api/v1/series?run=a&run=b&metric=critic/d_acc")
+    assert [one["run"] for one in reply.json()["items"]] == ["a", "b"]

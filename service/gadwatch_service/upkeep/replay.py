@@ -4,7 +4,8 @@ Invariant: afterwards the run stands where it would if its steps had come once, 
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -25,18 +26,42 @@ from gadwatch_service.store.database import Database, driver_connection
 from gadwatch_service.upkeep.repository import list_to_replay
 
 _RUNS: Final = 20
+_REST: Final = 10
 _SLICE: Final = 64
 """Steps judged before requests get their turn."""
 
 _ENDED: Final = frozenset({"finished", "failed", "killed"})
 
 
-async def replay_due(database: Database, keeper: Keeper) -> bool:
-    """One round: replay every run that asks for it; says whether there may be more."""
-    async with database.session() as session:
-        due = await list_to_replay(session, _RUNS)
-    done = [await replay(database, keeper, run_id) for run_id in due]
-    return any(done)
+class Replayer:
+    """Replays the runs that ask for it, a run that asks again and again not all the time."""
+
+    def __init__(
+        self,
+        database: Database,
+        keeper: Keeper,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._monotonic = monotonic
+        self._resting: dict[str, float] = {}
+
+    async def work(self) -> bool:
+        """One round of a worker. Afterwards each run rests for ten times as long as it took."""
+        begun = self._monotonic()
+        self._resting = {run: until for run, until in self._resting.items() if until > begun}
+        for run_id in await self._due():
+            start = self._monotonic()
+            await replay(self._database, self._keeper, run_id)
+            end = self._monotonic()
+            self._resting[run_id] = end + _REST * (end - start)
+        return False
+
+    async def _due(self) -> list[str]:
+        async with self._database.session() as session:
+            asking = await list_to_replay(session, _RUNS + len(self._resting))
+        return [run_id for run_id in asking if run_id not in self._resting]
 
 
 async def replay(database: Database, keeper: Keeper, run_id: str) -> bool:
