@@ -13,9 +13,8 @@ PAIRS_PER_BATCH = 256.0
 def pairs_of(windows: Mapping[str, Window], unlogged: float = PAIRS_PER_BATCH) -> float:
     """The pairs of the newest batch that told them, else ``unlogged``."""
     window = windows.get(catalogue.PAIRS)
-    if window is None or not window.values or window.last < 1:
-        return unlogged
-    return window.last
+    values = window.values if window is not None else ()
+    return values[-1] if values and values[-1] >= 1 else unlogged
 
 
 def correlation_error(pairs: float) -> float:
