@@ -49,6 +49,7 @@ def test_a_message_cannot_forge_a_line() -> None:
         ("GET /login?next=%2F&code=abcdef", "abcdef"),
         ("https://oapi.dingtalk.com/robot/send?access_token=0123", "0123"),
     ],
+    ids=["token", "bearer", "database", "slack", "login", "dingtalk"],
 )
 def test_secrets_are_blanked(text: str, secret: str) -> None:
     assert secret not in redact(text)
