@@ -7,6 +7,7 @@ from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.ingest.body import read_body
 from gadwatch_service.ingest.evaluate import evaluate
 from gadwatch_service.ingest.parse import parse_push
+from gadwatch_service.ingest.schemas import EVALUATION_BODY, PUSH_BODY
 from gadwatch_service.ingest.service import Ingest
 from gadwatch_service.settings import Settings
 
@@ -16,7 +17,7 @@ evaluating = APIRouter(tags=["steps"], dependencies=[Depends(requires("ingest", 
 _encode = msgspec.json.Encoder().encode
 
 
-@router.post("/runs/{run_id}/steps")
+@router.post("/runs/{run_id}/steps", openapi_extra=PUSH_BODY)
 async def push_steps(run_id: str, request: Request) -> Response:
     """Store and judge a batch of steps, in one transaction; a bad batch is refused whole.
 
@@ -34,7 +35,7 @@ async def push_steps(run_id: str, request: Request) -> Response:
     return Response(_encode(reply), media_type="application/json")
 
 
-@evaluating.post("/evaluate")
+@evaluating.post("/evaluate", openapi_extra=EVALUATION_BODY)
 async def evaluate_steps(request: Request) -> dict[str, Any]:
     """Judge steps without storing them; the answer is their assessment.
 

@@ -15,7 +15,7 @@ from gadwatch_service.ingest.columns import Columns, knows_all
 from gadwatch_service.ingest.losses import count_losses
 from gadwatch_service.ingest.parse import Push
 from gadwatch_service.ingest.pressure import Pressure
-from gadwatch_service.ingest.reply import PushReply
+from gadwatch_service.ingest.schemas import PushReply
 from gadwatch_service.ingest.sorting import Batch, count_values, sort_rows, store_changed
 from gadwatch_service.judging import repository as judging
 from gadwatch_service.judging.attempts import place

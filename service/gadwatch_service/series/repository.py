@@ -1,17 +1,19 @@
 """The SQL of charts: block summaries as arrays, values of a few blocks, the tail's columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 from psycopg import AsyncConnection
 
 from gadwatch_service.series.downsample import Floats, Ints
-from gadwatch_service.store.binary import unpack_floats
+from gadwatch_service.store.binary import unpack_floats, unpack_rows
 
 _SUMMARIES: Final = """
-SELECT metric, int8send(first_step), int8send(last_step), int4send(count::int4),
+SELECT metric, first_step, int8send(first_step), int8send(last_step), int4send(count::int4),
        float8send(coalesce(minimum, 'Infinity')), int8send(coalesce(minimum_step, -1)),
        float8send(coalesce(maximum, '-Infinity')), int8send(coalesce(maximum_step, -1)),
        int8send(coalesce(nonfinite_step, -1))
@@ -26,8 +28,8 @@ WHERE run_id = %(run)s AND attempt = %(attempt)s AND metric = ANY(%(places)s)
 """
 """Blocks do not overlap: the one that covers a step is the last that begins before it."""
 _STATISTICS: Final = f"""
-SELECT metric, {", ".join(f"string_agg(c{n}, '' ORDER BY c1)" for n in range(1, 9))}
-FROM ({_SUMMARIES}) AS s (metric, {", ".join(f"c{n}" for n in range(1, 9))})
+SELECT metric, {", ".join(f"string_agg(c{n}, '' ORDER BY c0)" for n in range(1, 9))}
+FROM ({_SUMMARIES}) AS s (metric, {", ".join(f"c{n}" for n in range(9))})
 GROUP BY metric
 """  # noqa: S608 - numbered columns of our own
 _VALUES: Final = """
@@ -67,6 +69,11 @@ class Summaries:
     def __len__(self) -> int:
         return len(self.first_step)
 
+    def without(self, first_steps: Sequence[int]) -> "Summaries":
+        """The blocks that do not begin at one of these steps."""
+        left = ~np.isin(self.first_step, first_steps)
+        return Summaries(*(getattr(self, one.name)[left] for one in fields(self)))
+
 
 async def read_summaries(
     connection: AsyncConnection,
@@ -105,19 +112,33 @@ async def read_values(
     attempt: int,
     places: Sequence[int],
     first_steps: Sequence[int],
-) -> dict[tuple[int, int], tuple[Ints, Floats]]:
-    """Steps and present values of whole blocks, by metric and first step."""
+) -> dict[int, tuple[Ints, Floats]]:
+    """Steps and present values of the blocks that begin at ``first_steps``, by metric."""
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_VALUES, [run_id, attempt, list(places), list(first_steps)])
         rows = await cursor.fetchall()
-    found = {}
-    for metric, first, numbers, data in rows:
-        values, present = unpack_floats(data)
-        steps = np.arange(first, first + len(values)) if numbers is None else np.array(numbers)
-        found[metric, first] = (
-            (steps, values) if present is None else (steps[present], values[present])
-        )
-    return found
+    return {
+        metric: _points([row[1:] for row in blocks])
+        for metric, blocks in groupby(rows, key=itemgetter(0))
+    }
+
+
+def _points(blocks: Sequence[tuple[int, list[int] | None, bytes]]) -> tuple[Ints, Floats]:
+    """The points of one metric's blocks in order, all at once where they are alike."""
+    whole = None
+    if all(numbers is None for _, numbers, _ in blocks):
+        whole = unpack_rows([data for _, _, data in blocks])
+    if whole is not None:
+        begins = np.array([first for first, _, _ in blocks], np.int64)
+        return (begins[:, None] + np.arange(whole.shape[1])).ravel(), whole.ravel()
+    parts = [_block_points(*block) for block in blocks]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _block_points(first: int, numbers: list[int] | None, data: bytes) -> tuple[Ints, Floats]:
+    values, present = unpack_floats(data)
+    steps = np.arange(first, first + len(values)) if numbers is None else np.array(numbers)
+    return (steps, values) if present is None else (steps[present], values[present])
 
 
 @dataclass(slots=True)

@@ -21,4 +21,7 @@ def series_out(series: Series) -> dict[str, Any]:
 
 def safe_values(values: Iterable[float]) -> list[float | str]:
     """Values as JSON can carry them."""
+    values = list(values)
+    if all(map(math.isfinite, values)):
+        return list(values)
     return [value if math.isfinite(value) else safe(value) for value in values]

@@ -6,12 +6,11 @@ For pages::
     found[0].steps, found[0].values            # lists; values keep NaN and infinities
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -127,17 +126,19 @@ class _Reading:
         )
         kept = await repository.finding_steps(self._driver, *run, list(places))
         empty = Summaries.empty()
-        opened = {
-            name: self._to_open(summaries.get(place, empty), tail, kept.get(name, set()))
-            for name, place in places.items()
-        }
-        wanted = sorted({int(first) for one in opened.values() for first in one})
-        values = await repository.read_values(self._driver, *run, spots, wanted) if wanted else {}
+        opened = sorted(
+            {
+                first
+                for name, place in places.items()
+                for first in self._to_open(summaries.get(place, empty), tail, kept.get(name, set()))
+            }
+        )
+        values = await repository.read_values(self._driver, *run, spots, opened) if opened else {}
+        nothing = (np.empty(0, np.int64), np.empty(0))
         return {
             name: self._assemble(
-                summaries.get(place, empty),
-                {first: values[place, first] for first in opened[name]},
-                tail.values[place],
+                summaries.get(place, empty).without(opened),
+                _overlay(values.get(place, nothing), tail.values[place]),
                 kept.get(name, set()),
             )
             for name, place in places.items()
@@ -154,22 +155,10 @@ class _Reading:
         )
         return set(blocks.first_step[cut | touched].tolist())
 
-    def _assemble(
-        self,
-        blocks: Summaries,
-        opened: Mapping[int, tuple[Ints, Floats]],
-        tail: tuple[Ints, Floats],
-        kept: set[int],
-    ) -> _Found:
-        """Points of the opened blocks with the tail over them, among summaries of the others."""
-        own = [opened[first] for first in sorted(opened)]
-        below = (
-            np.concatenate([steps for steps, _ in own] or [np.empty(0, np.int64)]),
-            np.concatenate([values for _, values in own] or [np.empty(0)]),
-        )
-        exact = self._clip(_overlay(below, tail))
-        closed = ~np.isin(blocks.first_step, np.fromiter(opened, np.int64, len(opened)))
-        atoms = _interleave(_summary_atoms(blocks, closed), Atoms.of_points(*exact))
+    def _assemble(self, closed: Summaries, exact: tuple[Ints, Floats], kept: set[int]) -> _Found:
+        """What is known point by point, among the summaries of the blocks left closed."""
+        exact = self._clip(exact)
+        atoms = _interleave(_summary_atoms(closed), Atoms.of_points(*exact))
         points = _keep(thin(atoms, self._points), exact, kept)
         return _Found(*points, int(atoms.weight.sum()))
 
@@ -212,15 +201,15 @@ class _Clock:
         return np.interp(steps, self.steps, self.times)
 
 
-def _summary_atoms(blocks: Summaries, which: NDArray[np.bool_]) -> Atoms:
+def _summary_atoms(blocks: Summaries) -> Atoms:
     return Atoms(
-        low=blocks.low[which],
-        low_step=blocks.low_step[which],
-        high=blocks.high[which],
-        high_step=blocks.high_step[which],
-        odd=np.full(int(which.sum()), np.nan),
-        odd_step=blocks.odd_step[which],
-        weight=blocks.count[which],
+        low=blocks.low,
+        low_step=blocks.low_step,
+        high=blocks.high,
+        high_step=blocks.high_step,
+        odd=np.full(len(blocks), np.nan),
+        odd_step=blocks.odd_step,
+        weight=blocks.count,
     )
 
 
