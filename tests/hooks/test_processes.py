@@ -34,6 +34,8 @@ def start(service: FakeService, data_dir: Path) -> Iterator[Start]:
         head = f"""
             import os, signal, sys, time, threading
             import gadwatch_hooks
+            # A suite that runs in the background hands an ignored Ctrl-C down to its children.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             run = gadwatch_hooks.init(id="r", project="p", url={service.url!r})
         """
         child = subprocess.Popen(

@@ -3,7 +3,6 @@
 from fastapi import FastAPI
 
 from gadwatch_service.middleware.body_limit import BodyLimit
-from gadwatch_service.middleware.declared_length import DeclaredLength
 from gadwatch_service.middleware.headers import SecurityHeaders
 from gadwatch_service.middleware.hosts import HostGuard
 from gadwatch_service.middleware.request_log import RequestLog
@@ -16,7 +15,6 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     Each request is named, logged and counted, refused when it names a foreign host or
     is too large, and answered with headers that confine a page.
     """
-    app.add_middleware(DeclaredLength, limit=settings.max_body_bytes)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(HostGuard, settings=settings)
     app.add_middleware(SecurityHeaders, https=settings.base_url.startswith("https://"))

@@ -18,11 +18,10 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limit:
-            error = body_too_large(self._limit)
-            reply = problem_response(error.status, error.title, error.detail, error.members)
-            await reply(scope, receive, send)
+            await self._refuse(scope, receive, send)
             return
         size = 0
+        refused = False
 
         async def counted() -> Message:
             nonlocal size
@@ -32,7 +31,21 @@ class BodyLimit:
                 raise body_too_large(self._limit)
             return message
 
-        await self._app(scope, counted, send)
+        async def answered(message: Message) -> None:
+            # Whoever was reading the body may have taken the error for one of its own.
+            nonlocal refused
+            if size <= self._limit:
+                await send(message)
+            elif not refused:
+                refused = True
+                await self._refuse(scope, receive, send)
+
+        await self._app(scope, counted, answered)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = body_too_large(self._limit)
+        reply = problem_response(error.status, error.title, error.detail, error.members)
+        await reply(scope, receive, send)
 
 
 def body_too_large(limit: int) -> TooLarge:

@@ -20,17 +20,13 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SERVE_WITH_PAGES = (
-    "from gadwatch_dashboards import install; "
-    "from gadwatch_service.server import run_server; "
-    "from gadwatch_service.settings import load_settings; "
-    "run_server(load_settings(), pages=[install])"
-)
 #: Set to a folder to keep the pictures that the tests take.
 PICTURES = os.environ.get("GADWATCH_TEST_PICTURES")
 
 
-@pytest.fixture(scope="session")
+# A module at a time: Playwright keeps an event loop running while it is open, and no
+# asynchronous test of another area could run beside it.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
@@ -52,7 +48,6 @@ def dashboard(embedded: EmbeddedPostgres, postgres_url: str) -> Iterator[ServedP
         serve(
             Path(folder) / "service",
             embedded.url("browser"),
-            program=SERVE_WITH_PAGES,
             GADWATCH_ALERT_ALLOW_PRIVATE="127.0.0.0/8",
         ) as process,
     ):
@@ -86,7 +81,7 @@ def push(
     client.post(f"/api/v1/runs/{run_id}/steps", json={"steps": steps}).raise_for_status()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def logged_in(chromium: Browser, dashboard: ServedProcess) -> Any:
     """The cookies of a browser in which the owner has logged in through the page."""
     context = chromium.new_context()

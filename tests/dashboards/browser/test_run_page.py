@@ -98,7 +98,7 @@ def test_findings_and_their_marks_lead_to_each_other(open_page: Open) -> None:
     link = page.locator("[data-goto-step]").first
     assert (link.get_attribute("href") or "").startswith("#chart-")
     link.click()
-    charts_drawn(page)
+    eventually(page, "() => document.querySelector('#chart-grad_norm .plot')?.data")
     marks = page.evaluate(
         "document.querySelector('#chart-grad_norm .plot').data"
         ".filter(t => t.meta.role === 'findings').flatMap(t => t.customdata)"
