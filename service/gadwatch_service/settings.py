@@ -145,7 +145,7 @@ class Settings(BaseSettings):
 
     # Work.
     database_pool: int = Field(
-        default=10, ge=1, le=500, description="most connections to the database of one process"
+        default=20, ge=2, le=500, description="most connections to the database of one process"
     )
     run_workers: bool = Field(
         default=True,

@@ -2,7 +2,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from tests.service.pushing import healthy_steps, new_run, push
 
 from gadwatch_service.ingest.losses import REMEMBERED
@@ -265,3 +265,21 @@ async def test_a_page_of_runs_costs_the_same_statements_however_many_runs(
             counts.append(len(statements))
             event.remove(engine, "before_cursor_execute", note)
     assert counts == [1, 1]
+
+
+async def test_a_state_of_another_engine_is_derived_anew(client: httpx2.AsyncClient) -> None:
+    run = await new_run(client)
+    await push(client, run, healthy_steps(1, 80))
+    before = (await client.get(f"/api/v1/runs/{run}/assessment")).json()
+    state = client.app.state  # type: ignore[attr-defined]
+    async with state.database.session() as session:
+        await session.execute(
+            text("UPDATE run_states SET engine_state = 'x', version = version + 1")
+        )
+    unknown = (await client.get(f"/api/v1/runs/{run}/readiness")).json()
+    assert unknown["readiness"]["verdict"] == "insufficient_data"
+    await push(client, run, healthy_steps(81, 81))
+    await Replayer(state.database, state.keeper).work()
+    after = (await client.get(f"/api/v1/runs/{run}/assessment")).json()
+    assert (after["steps"], after["health"]) == (81, before["health"])
+    assert after["readiness"]["since_step"] == before["readiness"]["since_step"]

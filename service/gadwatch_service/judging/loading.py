@@ -18,16 +18,14 @@ async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
 
     The stored engine state is brought up to the newest step by folding the stored steps that it
     has not seen, so that single steps need not store it each time. A state of another engine
-    version is derived anew later, by replay.
+    version is derived anew by replay, which is asked for here; until then nothing is known.
     """
     loaded = await repository.load(driver, run_id)
     if loaded is None:
         raise unknown_run(run_id)
     row, found = loaded
     attempts = await repository.load_attempts(driver, run_id)
-    overrides = {**found["project_overrides"]}
-    for rule, limits in found["run_overrides"].items():
-        overrides[rule] = {**overrides.get(rule, {}), **limits}
+    overrides = _laid_over(found["project_overrides"], found["run_overrides"])
     engine = engine_for(attempts[row.attempt], found["warmup_steps"], overrides)
     run = JudgedRun(
         run_id=run_id,
@@ -46,10 +44,38 @@ async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
         try:
             run.state = engine.load(row.engine_state)
         except StateError:
-            row.ask_replay()
+            if not row.replay_wanted:
+                row.version = await repository.ask_replay(driver, run_id)
+                row.ask_replay()
             return run
     await _catch_up(driver, run)
     return run
+
+
+async def take_up_thresholds(driver: AsyncConnection, run: JudgedRun) -> None:
+    """Go on by the thresholds and the length of the warm-up that are stored now.
+
+    The state of the old ones says nothing any more: it is derived anew by replay. Raises
+    PackError when a threshold does not exist.
+    """
+    loaded = await repository.load(driver, run.run_id)
+    assert loaded is not None
+    _, found = loaded
+    run.warmup_steps = found["warmup_steps"]
+    run.overrides = _laid_over(found["project_overrides"], found["run_overrides"])
+    attempt = run.attempts[run.row.attempt]
+    run.engine = engine_for(attempt, run.warmup_steps, run.overrides)
+    run.state = run.engine.new_state()
+    if run.row.last_step is not None:
+        run.row.ask_replay()
+
+
+def _laid_over(project: Overrides, run: Overrides) -> dict[str, dict[str, float]]:
+    """The project's thresholds with the run's own laid over them."""
+    laid = {rule: dict(limits) for rule, limits in project.items()}
+    for rule, limits in run.items():
+        laid.setdefault(rule, {}).update(limits)
+    return laid
 
 
 async def _catch_up(driver: AsyncConnection, run: JudgedRun) -> None:

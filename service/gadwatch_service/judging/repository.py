@@ -41,6 +41,11 @@ _SAVE_ALL: Final = _save(STATE_COLUMNS)
 _SAVE_REST: Final = _save(name for name in STATE_COLUMNS if name not in _STATE)
 """Leaves the engine state alone: it is large, and follows from the steps behind it."""
 
+_ASK_REPLAY: Final = """
+UPDATE run_states
+SET version = version + 1, replay_wanted = true, replays_asked = replays_asked + 1
+WHERE run_id = %s RETURNING version
+"""
 _ATTEMPTS: Final = """
 SELECT attempt, sessions, first_step, last_step, started_at, stages
 FROM attempts WHERE run_id = %s ORDER BY attempt
@@ -95,6 +100,14 @@ async def load(connection: AsyncConnection, run_id: str) -> tuple[StateRow, dict
     if found is None:
         return None
     return StateRow(**{name: found.pop(name) for name in STATE_COLUMNS}), found
+
+
+async def ask_replay(connection: AsyncConnection, run_id: str) -> int:
+    """Have the run's state derived anew; the row's new version."""
+    cursor = await connection.execute(_ASK_REPLAY, [run_id])
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def load_attempts(connection: AsyncConnection, run_id: str) -> dict[int, Attempt]:

@@ -21,7 +21,7 @@ from gadwatch_service.errors import Conflict, Invalid
 from gadwatch_service.judging import repository as judging
 from gadwatch_service.judging.hold import Hold
 from gadwatch_service.judging.keeper import Keeper
-from gadwatch_service.judging.loading import engine_for, load_run, unknown_run
+from gadwatch_service.judging.loading import engine_for, load_run, take_up_thresholds, unknown_run
 from gadwatch_service.runs import repository
 from gadwatch_service.runs.query import RunQuery
 from gadwatch_service.runs.repository import Page
@@ -189,16 +189,10 @@ async def change_run(
 
 
 async def _reload(hold: Hold) -> None:
-    """Take up changed thresholds: the state so far stays until the replay has redone it."""
-    run = hold.run
     try:
-        fresh = await load_run(hold.driver, run.run_id)
+        await take_up_thresholds(hold.driver, hold.run)
     except PackError as error:
         raise Invalid(f"overrides: {error}.") from None
-    run.engine, run.state = fresh.engine, fresh.state
-    run.overrides, run.warmup_steps = fresh.overrides, fresh.warmup_steps
-    if run.row.last_step is not None:
-        run.row.ask_replay()
     hold.judged = True
 
 

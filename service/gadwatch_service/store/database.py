@@ -21,17 +21,18 @@ _OPTIONS: Final = (
 class Database:
     """The pool of connections to Postgres, and the transactions made on it."""
 
-    def __init__(self, url: str, pool: int = 10) -> None:
+    def __init__(self, url: str, pool: int = 20) -> None:
         self.url = url
+        hot = pool // 2  # The rest is for everything that SQLAlchemy speaks.
         self.engine = create_async_engine(
             url,
-            pool_size=pool,
+            pool_size=pool - hot,
             max_overflow=0,
             pool_timeout=WAIT_SECONDS,
             pool_use_lifo=True,
             connect_args={"options": _OPTIONS, "application_name": "gadwatch"},
         )
-        self.drivers = DriverPool(url.replace("+psycopg", "", 1), pool, _OPTIONS)
+        self.drivers = DriverPool(url.replace("+psycopg", "", 1), hot, _OPTIONS)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
