@@ -98,7 +98,7 @@ async def add_to_tail(
                 _INSERT, [run_id, attempt, row.step, row.time, pack_floats(row.values)]
             )
         return
-    data = copy_tail_rows(run_id, attempt, ((row.step, row.time, row.values) for row in rows))
+    data = copy_tail_rows(run_id, attempt, [(row.step, row.time, row.values) for row in rows])
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         await copy.write(data)
 

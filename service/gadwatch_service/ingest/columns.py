@@ -19,6 +19,10 @@ TOO_MANY_METRICS: Final = "too_many_metrics"
 """Why a value is rejected: the run already has ``max_metrics_per_run`` names."""
 
 
+class UnknownMetricError(Exception):
+    """A step would change what is known of the run's metrics."""
+
+
 class Columns:
     """Turns one batch into rows; knows afterwards which names were new and what was rejected.
 
@@ -27,11 +31,15 @@ class Columns:
 
     Steps of one run mostly carry the same names in the same order, so the layout found for one
     step is kept for the next.
+
+    With ``may_grow=False`` nothing about the run is changed: what would add a name, or show that
+    one comes as percent, raises :class:`UnknownMetricError`.
     """
 
-    def __init__(self, run: JudgedRun, settings: Settings) -> None:
+    def __init__(self, run: JudgedRun, settings: Settings, *, may_grow: bool = True) -> None:
         self._run = run
         self._settings = settings
+        self._may_grow = may_grow
         self._names: list[str] | None = None
         self._spots: list[int | None] = []
         self._distinct = False
@@ -81,6 +89,8 @@ class Columns:
         run = self._run
         if name in run.places:
             return run.places[name]
+        if not self._may_grow:
+            raise UnknownMetricError(name)
         canonical = canonical_name(name)
         place = run.positions.get(canonical)
         if place is None:
@@ -110,20 +120,9 @@ class Columns:
             if value is None:
                 continue
             if value > 1 and name not in run.percent and means_percent(name, value):
+                if not self._may_grow:
+                    raise UnknownMetricError(name)
                 run.percent.add(name)
                 self.new_percent.add(name)
             if name in run.percent:
                 values[place] = value / 100
-
-
-def knows_all(run: JudgedRun, steps: Iterable[PushedStep]) -> bool:
-    """Whether every name of these steps has its place already, and none newly shows percent."""
-    known = run.places
-    names: list[str] | None = None
-    for pushed in steps:
-        if list(pushed.metrics) == names:
-            continue
-        names = list(pushed.metrics)
-        if not all(name in known for name in names):
-            return False
-    return True

@@ -11,12 +11,12 @@ from gadwatch_service import metrics
 from gadwatch_service.history import repository as history
 from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.ingest import repository
-from gadwatch_service.ingest.columns import Columns, knows_all
+from gadwatch_service.ingest.columns import Columns, UnknownMetricError
 from gadwatch_service.ingest.losses import count_losses
 from gadwatch_service.ingest.parse import Push
 from gadwatch_service.ingest.pressure import Pressure
 from gadwatch_service.ingest.schemas import PushReply
-from gadwatch_service.ingest.sorting import Batch, count_values, sort_rows, store_changed
+from gadwatch_service.ingest.sorting import Batch, sort_rows, store_changed
 from gadwatch_service.judging import repository as judging
 from gadwatch_service.judging.attempts import place
 from gadwatch_service.judging.hold import Draft, Hold
@@ -70,15 +70,15 @@ class Ingest:
             async with self._keeper.glance(run_id, sees) as draft:
                 if draft is None or not _continues(draft, push):
                     return None
-                columns = Columns(draft.run, self._settings)
-                batch = Batch(fresh=_known_rows(columns, push, draft))
-                batch.points = count_values(batch.fresh)
+                columns = Columns(draft.run, self._settings, may_grow=False)
+                batch = Batch(fresh=columns.rows(push.steps, draft.now.timestamp()))
+                batch.points = sum(len(one.metrics) for one in push.steps)
                 draft.fresh = batch.fresh
                 _lengthen(draft, len(batch.fresh))
                 draft.run.row.last_step = batch.fresh[-1].step
                 await _judge(draft, batch)
                 _note(draft, push)
-        except StaleError:
+        except (StaleError, UnknownMetricError):
             return None
         metrics.ingest_points.inc(batch.points)
         return PushReply.of(draft.run, draft.run.row.attempt, batch, columns.rejected)
@@ -131,22 +131,13 @@ class Ingest:
 
 
 def _continues(draft: Draft, push: Push) -> bool:
-    """Whether every step lies behind the newest attempt's last, with names that are known."""
+    """Whether every step lies behind the last one of the newest attempt."""
     run, row = draft.run, draft.run.row
     if not push.steps or row.last_step is None:
         return False
     if push.session is not None and push.session not in run.attempts[row.attempt].sessions:
         return False
-    if min(one.step for one in push.steps) <= row.last_step:
-        return False
-    return knows_all(run, push.steps)
-
-
-def _known_rows(columns: Columns, push: Push, draft: Draft) -> list[StoredStep]:
-    rows = columns.rows(push.steps, draft.now.timestamp())
-    if columns.new_percent:
-        raise StaleError  # The long way stores which metrics come as percent.
-    return rows
+    return min(one.step for one in push.steps) > row.last_step
 
 
 def _lengthen(draft: Draft, rows: int) -> None:
