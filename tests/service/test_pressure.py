@@ -69,7 +69,11 @@ async def test_compressed_bodies_are_read(client: httpx2.AsyncClient, encode: An
         (b"no json", None, 400),
         (b'{"steps": 5}', None, 422),
     ],
-)
+    ids=[
+        "too large", "gzip bomb", "zstd bomb", "no gzip", "cut gzip",
+        "no zstd", "unknown", "no json", "wrong json",
+    ],
+)  # fmt: skip
 async def test_bodies_that_cannot_be_taken(
     client: httpx2.AsyncClient, content: bytes, encoding: str | None, status: int
 ) -> None:
