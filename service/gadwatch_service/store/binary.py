@@ -128,7 +128,7 @@ def copy_tail_rows(run_id: str, attempt: int, rows: Sequence[Row]) -> bytes:
 
 def _even_rows(prefix: bytes, width: int, rows: Sequence[Row]) -> bytes:
     """Rows of one width without NULLs, laid out all at once: the usual batch."""
-    header = _HEADER.pack(1, 0, _FLOAT8_OID, width, 1) if width else pack_floats(())
+    header = _HEADER.pack(1, 0, _FLOAT8_OID, width, 1) if width else bytes(pack_floats(()))
     table = np.empty(len(rows), _row_type(len(prefix), len(header), width))
     table["prefix"] = np.void(prefix)
     table["step_length"] = table["time_length"] = 8
