@@ -144,12 +144,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="steps in a request")
     parser.add_argument("--metrics", type=int, default=50)
     parser.add_argument("--singles", type=int, default=400, help="single-step requests a client")
+    parser.add_argument("--processes", type=int, default=1, help="of the service")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     print(f"{describe()}; load {load()}")
     with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
         data_dir = Path(folder)
-        with EmbeddedPostgres(data_dir) as postgres, serve(data_dir, None) as served:
+        with (
+            EmbeddedPostgres(data_dir) as postgres,
+            serve(data_dir, None, GADWATCH_PROCESSES=str(options.processes)) as served,
+        ):
             pids = (served.process.pid, postgres_pid(data_dir))
             bulk(served, pids, options)
             singles(served, pids, options)

@@ -1,4 +1,4 @@
-"""Runs the service in a real server: uvicorn, one process."""
+"""Runs the service in a real server: uvicorn, in one process or several on one port."""
 
 import asyncio
 import gc
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from gadwatch_service.app import Pages, create_app
+from gadwatch_service.logs import configure_logging
+from gadwatch_service.processes import Helpers
 from gadwatch_service.settings import Settings
 
 Announce = Callable[[str, str | None], None]
@@ -24,12 +26,22 @@ def run_server(
     What keeps the service from starting is raised: ``SettingsError``, ``EmbeddedError``,
     ``OSError`` for a port in use, errors of the database.
     """
+    # The port comes first: a second service must not touch the database before it fails.
+    with _listener(settings.host, settings.port) as listener:
+        serve_on(listener, settings, pages, announce)
+
+
+def serve_on(
+    listener: socket.socket,
+    settings: Settings,
+    pages: Sequence[Pages] = (),
+    announce: Announce | None = None,
+) -> None:
+    """Serve on a socket that is bound already, with as many processes as the settings say."""
     app = create_app(settings, pages)
     _calm_collector()
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -42,7 +54,7 @@ def run_server(
         timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
     )
 
-    async def serve(listener: socket.socket) -> None:
+    async def serve() -> None:
         async with app.router.lifespan_context(app):
             server = _Server(config)
             # Listeners to a run's events would keep their connections open for ever.
@@ -50,14 +62,17 @@ def run_server(
             if announce is not None:
                 url = settings.public_url or _address_of(listener)
                 server.when_started = lambda: announce(url, app.state.login_path)
-            await server.serve([listener])
+            with Helpers(_help, settings, pages, listener):
+                await server.serve([listener])
 
-    # The port comes first: a second service must not touch the database before it fails.
-    with (
-        _listener(settings.host, settings.port) as listener,
-        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
-    ):
-        runner.run(serve(listener))
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(serve())
+
+
+def _help(listener: socket.socket, settings: Settings, pages: Sequence[Pages]) -> None:
+    """A further process: it answers requests on the same port and leaves the rest to the first."""
+    configure_logging(settings.log_level, settings.log_format)
+    serve_on(listener, settings.model_copy(update={"run_workers": False, "processes": 1}), pages)
 
 
 def _calm_collector() -> None:

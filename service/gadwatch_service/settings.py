@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     database_pool: int = Field(
         default=20, ge=2, le=500, description="most connections to the database of one process"
     )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that answer requests on the port; one does the rest of the work",
+    )
     run_workers: bool = Field(
         default=True,
         description="whether this process also delivers alerts, seals blocks and watches for "
