@@ -6,13 +6,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from gadwatch_cli.connection import Connection, Url
 from gadwatch_cli.console import err, out
 from gadwatch_cli.errors import Exit, Failure
 from gadwatch_cli.ready import seconds
 
-endpoint_app = typer.Typer(no_args_is_help=True, help="Alert endpoints: add, list, test, remove.")
+endpoint_app = typer.Typer(
+    no_args_is_help=True, help="Alert endpoints: add, list, test, enable, remove."
+)
 silence_app = typer.Typer(no_args_is_help=True, help="Silences: add, list, end.")
 
 
@@ -27,21 +30,33 @@ def add_endpoint(
     filters: Annotated[
         str | None, typer.Option(help='What to let through, as JSON: \'{"projects": ["x"]}\'.')
     ] = None,
-    send_resolved: Annotated[bool, typer.Option(help="Tell when a finding has ended.")] = True,
+    policy: Annotated[
+        str | None, typer.Option(help='How to tell it, as JSON: \'{"lang": "zh"}\'.')
+    ] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GADWATCH_ENDPOINT_SECRET",
+            show_default=False,
+            help="The signing secret that Feishu or DingTalk gave out.",
+        ),
+    ] = None,
+    send_resolved: Annotated[
+        bool | None, typer.Option(help="Tell when a finding has ended.", show_default=False)
+    ] = None,
     url: Url = None,
 ) -> None:
     """Send alerts there. A webhook's signing secret is printed once."""
-    body: dict[str, Any] = {
+    wish = {
         "kind": kind,
         "name": name,
         "url": address,
+        "secret": secret,
+        "filters": _parsed("--filters", filters),
+        "policy": _parsed("--policy", policy),
         "send_resolved": send_resolved,
     }
-    if filters is not None:
-        try:
-            body["filters"] = json.loads(filters)
-        except ValueError as error:
-            raise Failure(f"--filters is no JSON: {error}") from error
+    body = {key: value for key, value in wish.items() if value is not None}
     answer = Connection.open(url).call("POST", "/endpoints", body)
     err.print(
         f"{answer['endpoint_id']} added; try it: gadwatch endpoint test {answer['endpoint_id']}",
@@ -52,13 +67,21 @@ def add_endpoint(
         typer.echo(answer["secret"])
 
 
+def _parsed(option: str, text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise Failure(f"{option} is no JSON: {error}") from error
+
+
 @endpoint_app.command(name="list")
 def list_endpoints(url: Url = None) -> None:
     """All endpoints; addresses are shown without their secret part."""
     table = Table("Id", "Kind", "Name", "Address", "State", box=None)
     for row in Connection.open(url).items("/endpoints"):
         state = row.get("disabled_reason") or "on"
-        table.add_row(row["endpoint_id"], row["kind"], row["name"], row["address_hint"], state)
+        cells = (row["endpoint_id"], row["kind"], row["name"], row["address_hint"], state)
+        table.add_row(*map(Text, cells))
     out.print(table)
 
 
@@ -70,6 +93,15 @@ def try_endpoint(
     answer = Connection.open(url).call("POST", f"/endpoints/{endpoint}/test")
     out.print(answer["detail"], markup=False)
     raise typer.Exit(Exit.FINE if answer["ok"] else Exit.NO)
+
+
+@endpoint_app.command(name="enable")
+def enable_endpoint(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint's id.")], url: Url = None
+) -> None:
+    """Send there again, after its receiver said that it was gone."""
+    Connection.open(url).call("PATCH", f"/endpoints/{endpoint}", {"enabled": True})
+    err.print(f"{endpoint} is on")
 
 
 @endpoint_app.command(name="remove")
@@ -113,15 +145,9 @@ def list_silences(url: Url = None) -> None:
     """The silences that hold."""
     table = Table("Id", "Run", "Rule", "Project", "Until", "By", "Comment", box=None)
     for row in Connection.open(url).items("/silences"):
-        table.add_row(
-            row["silence_id"],
-            row["run_id"] or "any",
-            row["rule"] or "any",
-            row["project"] or "any",
-            row["ends_at"],
-            row["created_by"],
-            row["comment"],
-        )
+        scope = (row["run_id"] or "any", row["rule"] or "any", row["project"] or "any")
+        cells = (row["silence_id"], *scope, row["ends_at"], row["created_by"], row["comment"])
+        table.add_row(*map(Text, cells))
     out.print(table)
 
 

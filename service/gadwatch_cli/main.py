@@ -8,6 +8,7 @@ import typer
 
 from gadwatch_cli import (
     access,
+    acknowledge,
     alerts,
     check,
     database,
@@ -61,6 +62,7 @@ app.command()(feed.sync)
 app.command()(ready.ready)
 app.command()(runs.runs)
 app.command()(doctor.doctor)
+app.command(name="ack")(acknowledge.acknowledge)
 app.add_typer(rules.app, name="rules")
 app.add_typer(access.app, name="token")
 app.add_typer(alerts.endpoint_app, name="endpoint")

@@ -132,6 +132,30 @@ async def test_an_acknowledged_finding_is_not_repeated_but_its_end_is_told(
     assert row["acknowledged_by"] == "ann"
 
 
+async def test_an_acknowledgement_that_is_taken_back_lets_the_repeats_go_on(
+    office: Office, receiver: Receiver
+) -> None:
+    await office.endpoint(receiver.url, repeat_interval_s=3600, group_interval_s=0)
+    await office.run("warmup-7")
+    await office.fires("warmup-7")
+    await office.deliver()
+    everything = Acknowledgement()
+    async with office.database.session() as session:
+        await service.acknowledge(session, "warmup-7", everything, ANN, office.now())
+    office.passes(minutes=10)
+    async with office.database.session() as session:
+        other = Acknowledgement(rule="finite")
+        assert await service.take_back(session, "warmup-7", other, ANN, office.now()) == 0
+        assert await service.take_back(session, "warmup-7", everything, ANN, office.now()) == 1
+    await review(office)
+    assert told(receiver) == ["finding.firing"], "no repeat is due yet"
+    office.passes(minutes=51)
+    await review(office)
+    assert told(receiver) == ["finding.firing", "finding.repeated"]
+    [row] = await office.rows("SELECT acknowledged_by FROM findings")
+    assert row["acknowledged_by"] is None
+
+
 async def test_an_inhibited_finding_is_told_once_its_inhibitor_is_over(
     office: Office, receiver: Receiver
 ) -> None:

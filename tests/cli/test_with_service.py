@@ -81,6 +81,36 @@ def test_endpoints_and_silences_are_added_listed_and_ended() -> None:
     assert gadwatch("silence", "end", row.split()[0]).code == 0
 
 
+def test_endpoints_are_told_how_to_tell_and_enabled_again() -> None:
+    url, policy = "https://open.feishu.cn/open-apis/bot/v2/hook/x", '{"lang": "zh"}'
+    added = gadwatch(
+        "endpoint", "add", "feishu", "f", url, "--policy", policy, "--secret", "sssecret"
+    )
+    assert added.code == 0, added.err
+    assert "sssecret" not in added.out + added.err
+    endpoint = added.err.split()[0]
+    assert gadwatch("endpoint", "enable", endpoint).code == 0
+    wrong = gadwatch("endpoint", "add", "slack", "s", url, "--policy", "{")
+    assert (wrong.code, "--policy is no JSON" in wrong.err) == (2, True)
+
+
+def test_findings_are_acknowledged_listed_and_taken_back(tmp_path: Path) -> None:
+    broken = {**REFERENCE, "critic/grad_norm": math.nan}
+    log = write_jsonl(tmp_path / "broken.jsonl", [REFERENCE, broken])
+    gadwatch("tail", str(log), "--run", "broken", "--once")
+    assert gadwatch("ack", "broken", "score_drift").code == 1
+
+    taken = gadwatch("ack", "broken", "finite")
+    assert (taken.code, "1 acknowledged" in taken.err) == (0, True), taken.err
+    assert "owner" in gadwatch("ack", "broken", "--list").out
+    assert "owner" not in gadwatch("ack", "broken", "score_drift", "--list").out
+
+    back = gadwatch("ack", "broken", "--undo")
+    assert (back.code, "1 taken back" in back.err) == (0, True), back.err
+    assert "owner" not in gadwatch("ack", "broken", "--list").out
+    assert gadwatch("ack", "broken", "--undo").code == 1
+
+
 def test_an_unknown_run_is_one_line_that_says_where_to_look() -> None:
     outcome = gadwatch("ready", "nobody")
     assert outcome.code == 2

@@ -31,6 +31,7 @@ from gadwatch_service.alerts.schemas import (
     SilencePage,
     SilenceView,
     State,
+    TakenBack,
     TakenMessage,
     TestOutcome,
 )
@@ -202,6 +203,19 @@ async def acknowledge(
     """Say that somebody takes care: the findings are not told again unless they become graver."""
     count = await service.acknowledge(database, run_id, wish, asker, request.app.state.now())
     return Acknowledged(acknowledged=count)
+
+
+@_writing.delete("/runs/{run_id}/findings/acknowledge")
+async def take_back(
+    run_id: str,
+    wish: Annotated[Acknowledgement, Query()],
+    request: Request,
+    database: Database,
+    asker: Asker,
+) -> TakenBack:
+    """Take acknowledgements back: what still fires is repeated again."""
+    count = await service.take_back(database, run_id, wish, asker, request.app.state.now())
+    return TakenBack(taken_back=count)
 
 
 router = APIRouter()

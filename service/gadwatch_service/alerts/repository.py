@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.store.tables import (
@@ -145,26 +145,48 @@ async def acknowledge(
     now: datetime,
 ) -> int:
     """Mark firing findings of a run, and stop the repeats of what was told of them."""
+    marked = {"acknowledged_by": who, "acknowledged_at": now}
+    subjects = await _mark(session, _firing(run_id, rule, metric), marked)
+    await session.execute(
+        update(Notice)
+        .where(
+            Notice.run_id == run_id,
+            Notice.subject.in_(subjects),
+            or_(Notice.told.is_not(None), Notice.review_at.is_(None)),
+        )
+        .values(acknowledged=True, review_at=None)
+    )
+    return len(subjects)
+
+
+async def take_back(
+    session: AsyncSession, run_id: str, rule: str | None, metric: str | None, now: datetime
+) -> int:
+    """Undo :func:`acknowledge`: whether a repeat is due is decided anew."""
+    wanted = [*_firing(run_id, rule, metric), Finding.acknowledged_by.is_not(None)]
+    subjects = await _mark(session, wanted, {"acknowledged_by": None, "acknowledged_at": None})
+    await session.execute(
+        update(Notice)
+        .where(Notice.run_id == run_id, Notice.subject.in_(subjects), Notice.acknowledged)
+        .values(acknowledged=False, review_at=now)
+    )
+    return len(subjects)
+
+
+def _firing(run_id: str, rule: str | None, metric: str | None) -> list[ColumnElement[bool]]:
     wanted = [Finding.run_id == run_id, Finding.state == "firing"]
     if rule is not None:
         wanted.append(Finding.rule == rule)
     if metric is not None:
         wanted.append(Finding.metric == metric)
+    return wanted
+
+
+async def _mark(
+    session: AsyncSession, wanted: Sequence[ColumnElement[bool]], values: dict[str, Any]
+) -> list[str]:
+    """Change findings; what endpoints know them by."""
     rows = await session.execute(
-        update(Finding)
-        .where(*wanted)
-        .values(acknowledged_by=who, acknowledged_at=now)
-        .returning(Finding.rule, Finding.metric)
+        update(Finding).where(*wanted).values(values).returning(Finding.rule, Finding.metric)
     )
-    subjects = [f"{row.rule} {row.metric}" for row in rows]
-    if subjects:
-        await session.execute(
-            update(Notice)
-            .where(
-                Notice.run_id == run_id,
-                Notice.subject.in_(subjects),
-                or_(Notice.told.is_not(None), Notice.review_at.is_(None)),
-            )
-            .values(acknowledged=True, review_at=None)
-        )
-    return len(subjects)
+    return [f"{row.rule} {row.metric}" for row in rows]

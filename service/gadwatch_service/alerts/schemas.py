@@ -244,3 +244,9 @@ class Acknowledged(BaseModel):
     """How many findings were acknowledged: they are not told again unless they become graver."""
 
     acknowledged: int
+
+
+class TakenBack(BaseModel):
+    """How many acknowledgements were taken back: these findings are repeated again."""
+
+    taken_back: int

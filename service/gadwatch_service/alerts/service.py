@@ -254,9 +254,7 @@ async def _check_reach(
     if asker.projects is None:
         return
     if run_id is not None:
-        found = await repository.project_of(session, run_id)
-        if found is None or not asker.sees(found):
-            raise NotFound(f"There is no run {run_id!r}.")
+        await _check_sees(session, run_id, asker)
     elif project is None or not asker.sees(project):
         raise Forbidden("This token is limited to projects: name one of them or a run of theirs.")
 
@@ -344,7 +342,19 @@ async def acknowledge(
     session: AsyncSession, run_id: str, wish: Acknowledgement, asker: Identity, now: datetime
 ) -> int:
     """Take care of a run's firing findings; how many there were. Raises NotFound."""
+    await _check_sees(session, run_id, asker)
+    return await repository.acknowledge(session, run_id, wish.rule, wish.metric, asker.name, now)
+
+
+async def take_back(
+    session: AsyncSession, run_id: str, wish: Acknowledgement, asker: Identity, now: datetime
+) -> int:
+    """Nobody takes care any more: what still fires is repeated again. Raises NotFound."""
+    await _check_sees(session, run_id, asker)
+    return await repository.take_back(session, run_id, wish.rule, wish.metric, now)
+
+
+async def _check_sees(session: AsyncSession, run_id: str, asker: Identity) -> None:
     project = await repository.project_of(session, run_id)
     if project is None or not asker.sees(project):
         raise NotFound(f"There is no run {run_id!r}.")
-    return await repository.acknowledge(session, run_id, wish.rule, wish.metric, asker.name, now)
