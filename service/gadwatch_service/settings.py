@@ -115,6 +115,12 @@ class Settings(BaseSettings):
         pattern=r"^[^@\s]+@[^@\s]+$",
         description="sender of e-mail alerts",
     )
+    delivery_log_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="how long messages that were sent or given up are kept",
+    )
 
     # Limits.
     max_body_bytes: int = Field(

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gadwatch_service.alerts.adapters.registry import Adapters
+from gadwatch_service.alerts.delivery.retention import forget_ended
 from gadwatch_service.alerts.delivery.worker import DeliveryWorker
 from tests.alerts.office import START, Office, facts, finding, ready
 from tests.alerts.receivers import Answer, Receiver, eventually
@@ -405,6 +406,27 @@ async def test_a_private_address_is_refused_at_sending(office: Office) -> None:
     assert "GADWATCH_ALERT_ALLOW_PRIVATE" in attempt["detail"]
     [delivery] = await office.rows("SELECT * FROM deliveries")
     assert delivery["state"] == "dead"
+
+
+async def test_the_log_forgets_what_ended_long_ago_and_nothing_else(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gadwatch_service.alerts.delivery.retention._BATCH", 5)
+    await office.endpoint(receiver.url)
+    for number in range(6):
+        await office.change(finding(), run=facts(f"old-{number}"))
+    await office.deliver()
+    await office.change(finding(), run=facts("waiting"))
+    office.passes(days=29)
+    await office.change(finding(), run=facts("new"))
+    office.passes(days=2)
+    assert await forget_ended(office.database, 30, office.now())
+    assert not await forget_ended(office.database, 30, office.now())
+    left = await office.rows("SELECT run_id FROM deliveries ORDER BY run_id")
+    assert [row["run_id"] for row in left] == ["new", "waiting"]
+    assert await office.rows("SELECT * FROM delivery_attempts") == []
+    await office.deliver()
+    assert len(receiver.requests) == 8
 
 
 async def test_each_endpoint_reads_its_own_language(office: Office, receiver: Receiver) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from gadwatch_service.alerts.adapters.registry import Adapters
 from gadwatch_service.alerts.delivery.lane import LEASE, Lane
+from gadwatch_service.alerts.delivery.retention import EVERY_S, forget_ended
 from gadwatch_service.alerts.delivery.sender import Sender
 from gadwatch_service.alerts.delivery.worker import DeliveryWorker
 from gadwatch_service.alerts.events import Language, Message, Reason
@@ -77,6 +78,7 @@ class Alerts:
             Worker("deliveries", self._worker.round, every=0.0),
             Worker("reviews", self._review, every=_ROUND_S),
             Worker("stalls", self._sweep, every=_ROUND_S),
+            Worker("delivery-log", self._forget, every=EVERY_S),
         ]
 
     async def _review(self) -> bool:
@@ -84,6 +86,10 @@ class Alerts:
 
     async def _sweep(self) -> bool:
         return await sweep(self._keeper, self._database, self._now())
+
+    async def _forget(self) -> bool:
+        days = self._settings.delivery_log_days
+        return await forget_ended(self._database, days, self._now())
 
     async def deliver_now(self) -> None:
         """Deliver everything that is due, and wait for it; for processes without workers."""

@@ -190,3 +190,36 @@ async def waiting_digest(
         )
     ).one_or_none()
     return None if row is None else (row.delivery_id, Message.from_json(row.payload))
+
+
+async def list_ended(
+    connection: AsyncConnection, before: datetime, limit: int
+) -> list[tuple[str, str]]:
+    """The oldest deliveries made before a moment that are not to be sent any more."""
+    delivery = tables.Delivery
+    rows = await connection.execute(
+        select(delivery.run_id, delivery.delivery_id)
+        .where(delivery.created_at < before, delivery.due_at.is_(None))
+        .order_by(delivery.created_at)
+        .limit(limit)
+    )
+    return [(row.run_id, row.delivery_id) for row in rows]
+
+
+async def drop_ended(connection: AsyncConnection, run_id: str, delivery_ids: Sequence[str]) -> None:
+    """Delete deliveries of a run with their attempts, unless they are to be sent again."""
+    delivery, attempt = tables.Delivery, tables.DeliveryAttempt
+    dropped = await connection.execute(
+        delete(delivery)
+        .where(
+            delivery.run_id == run_id,
+            delivery.delivery_id.in_(delivery_ids),
+            delivery.due_at.is_(None),
+        )
+        .returning(delivery.delivery_id)
+    )
+    await connection.execute(
+        delete(attempt).where(
+            attempt.run_id == run_id, attempt.delivery_id.in_(dropped.scalars().all())
+        )
+    )
