@@ -13,8 +13,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=soak.__doc__)
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--trainers", type=int, default=4)
-    parser.add_argument("--pause", type=float, default=2.0, help="seconds between faults")
-    parser.add_argument("--pace", type=float, default=0.02, help="seconds a training step takes")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between faults of a lane")
+    parser.add_argument("--pace", type=float, default=0.05, help="seconds a training step takes")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gadwatch-soak-") as folder:

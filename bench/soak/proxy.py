@@ -9,7 +9,6 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import zstandard
 
@@ -18,9 +17,9 @@ _STEPS = re.compile(r"/api/v1/runs/([^/]+)/steps")
 
 @dataclass
 class Acknowledged:
-    """What the service answered 200 to: (run, session, step) to the metrics sent."""
+    """What the service answered 200 to: (session, step) of every run."""
 
-    steps: dict[tuple[str, str, int], dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     repeated: int = 0
     """Steps acknowledged more than once: pushed again after a lost reply."""
 
@@ -60,7 +59,7 @@ class Proxy:
         handler.close_connection = True
         if self.cut:
             return
-        upstream = http.client.HTTPConnection("127.0.0.1", self._upstream, timeout=30)
+        upstream = http.client.HTTPConnection("127.0.0.1", self._upstream, timeout=300)
         try:
             headers = {k: v for k, v in handler.headers.items() if k.lower() != "connection"}
             upstream.request(handler.command, handler.path, body, headers)
@@ -93,10 +92,11 @@ class Proxy:
     def _note(self, run: str, body: bytes) -> None:
         push = json.loads(body)
         with self._lock:
+            steps = self.acknowledged.steps.setdefault(run, set())
             for step in push["steps"]:
-                key = (run, push.get("session") or "", step["step"])
-                self.acknowledged.repeated += key in self.acknowledged.steps
-                self.acknowledged.steps.setdefault(key, {}).update(step["metrics"])
+                key = (push.get("session") or "", step["step"])
+                self.acknowledged.repeated += key in steps
+                steps.add(key)
 
 
 def _inflate(body: bytes, encoding: str) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.soak.faults import run_faults
+from bench.soak.patience import awake
 from bench.soak.stage import Stage
 from bench.soak.verify import Report, settle, verify
 
@@ -60,13 +61,13 @@ def soak(
     return Outcome(time.monotonic() - begun, done, report, stage.peak_bytes)
 
 
-def _empty_spool(stage: Stage, spool: Path, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while spool.is_dir() and any(spool.iterdir()) and time.monotonic() < end:
+def _empty_spool(stage: Stage, spool: Path) -> None:
+    for _ in awake(60, nap=0.5):
+        if not spool.is_dir() or not any(spool.iterdir()):
+            return
         left = sync(spool, stage.proxy.url, stage.token)
         if all(one.complete for one in left):
             return
-        time.sleep(0.5)
 
 
 def _free_port() -> int:

@@ -5,23 +5,18 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import httpx2
+from bench.soak.clocks import JUMPS, Clock
+from bench.soak.disk import SmallDisk
+from bench.soak.patience import awake
 from bench.soak.proxy import Proxy
 from bench.soak.receiver import Receiver
 from bench.soak.trainer import WARMUP_STEPS
 
 from gadwatch_service.store.embedded import EmbeddedError, EmbeddedPostgres
-
-_SERVE = (
-    "from gadwatch_service.logs import configure_logging; "
-    "from gadwatch_service.server import run_server; "
-    "from gadwatch_service.settings import load_settings; "
-    "configure_logging('info', 'json'); run_server(load_settings())"
-)
 
 
 class Stage:
@@ -32,13 +27,18 @@ class Stage:
         self.pace = pace
         self.proxy = Proxy(port)
         self.receiver = Receiver()
+        self.disk = SmallDisk(folder / "data")
         self.database = EmbeddedPostgres(folder / "data")
+        self.clock = Clock(folder / "clock")
         self.stop_file = folder / "stop"
         self.killed_runs: set[str] = set()
         self.run_ids: list[str] = []
         self.peak_bytes = 0
+        self.deaths: list[int] = []
+        """Exit codes of services that ended although nobody had ended them."""
         self._port = port
         self._service: subprocess.Popen[bytes] | None = None
+        self._was_ready = False
         self._trainers: dict[int, tuple[str, subprocess.Popen[bytes]]] = {}
         self.url = f"http://127.0.0.1:{port}"
 
@@ -50,33 +50,31 @@ class Stage:
     def client(self) -> httpx2.Client:
         """A client of the service itself, past the proxy."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx2.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        return httpx2.Client(
+            base_url=f"{self.url}/api/v1", headers=headers, timeout=300, verify=False
+        )
 
     # The database.
 
     def start_database(self) -> None:
         """Start it; after a kill that needs several tries, while its children end."""
-        end = time.monotonic() + 60
-        while True:
+        error: EmbeddedError | None = None
+        for _ in awake(60, nap=0.2):
             try:
-                self.database.start()
-            except EmbeddedError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
+                return self.database.start()
+            except EmbeddedError as reason:
+                error = reason
+        assert error is not None
+        raise error
 
-    def kill_database(self, seconds: float = 30) -> None:
+    def kill_database(self) -> None:
         """As a power cut would, but for the file system; wait until the process is reaped."""
         file = self.folder / "data/postgres/postmaster.pid"
         with suppress(FileNotFoundError, ProcessLookupError):
             pid = int(file.read_text("ascii").split()[0])
             os.kill(pid, signal.SIGKILL)
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            for _ in awake(30, nap=0.02):
                 os.kill(pid, 0)
-                time.sleep(0.02)
 
     # The service.
 
@@ -91,33 +89,34 @@ class Stage:
         }
         with (self.folder / "service.log").open("ab") as log:
             self._service = subprocess.Popen(
-                [sys.executable, "-c", _SERVE], env=environment, stdout=log, stderr=log
-            )
+                [sys.executable, "-m", "bench.soak.served", str(self.folder / "clock")],
+                env=environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        self._was_ready = False
 
-    def await_service(self, seconds: float = 60) -> float:
-        """Wait until it is ready; how long that took. It is started again when it gave up."""
-        begun = time.monotonic()
-        while time.monotonic() < begun + seconds:
+    def await_service(self) -> None:
+        """Wait until it is ready. It is started again when it gave up for want of a database."""
+        for _ in awake(60):
             if self._service is None or self._service.poll() is not None:
+                if self._service is not None and self._was_ready:
+                    self.deaths.append(self._service.returncode)
                 self.start_service()
             with suppress(httpx2.TransportError):
-                if httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200:
-                    return time.monotonic() - begun
-            time.sleep(0.05)
-        raise RuntimeError(f"the service is not ready after {seconds} s: see {self.folder}")
+                answer = httpx2.get(f"{self.url}/readyz", timeout=5, verify=False)
+                if answer.status_code == 200:
+                    self._was_ready = True
+                    return
+        raise RuntimeError(f"the service is not ready after 60 s: see {self.folder}")
 
     def end_service(self, how: signal.Signals) -> None:
         """End it by SIGKILL or SIGTERM, and wait until it is gone."""
         if self._service is None:
             return
-        self.measure()
         self._service.send_signal(how)
-        try:
-            self._service.wait(30)
-        except subprocess.TimeoutExpired:
+        if not _ends(self._service):
             self._service.kill()
             self._service.wait()
-            raise RuntimeError("SIGTERM did not end the service within 30 s") from None
+            raise RuntimeError(f"{how.name} did not end the service")
 
     def measure(self) -> None:
         """Note the service's resident memory."""
@@ -156,21 +155,27 @@ class Stage:
             "GADWATCH_SPOOL_DIR": str(self.folder / f"spool-{number}"),
         }
         arguments = [run_id, str(first), str(WARMUP_STEPS), str(self.pace), str(ledger)]
+        arguments += [str(self.stop_file), str(self.folder / f"clock-{number}")]
         with (self.folder / f"trainer-{number}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench.soak.trainer", *arguments, str(self.stop_file)],
+                [sys.executable, "-m", "bench.soak.trainer", *arguments],
                 env=environment, stdout=log, stderr=log,
             )  # fmt: skip
         self._trainers[number] = (run_id, process)
 
     def kill_trainer(self, chance: random.Random) -> None:
         """Kill any of them."""
-        alive = [one for one in self._trainers.values() if one[1].poll() is None]
+        alive = [one for one in list(self._trainers.values()) if one[1].poll() is None]
         if alive:
             run_id, process = chance.choice(alive)
             self.killed_runs.add(run_id)
             process.kill()
             process.wait()
+
+    def set_a_trainers_clock(self, chance: random.Random) -> None:
+        """Let the clock of any of them be wrong from now on, or right again."""
+        number = chance.choice(list(self._trainers))
+        Clock(self.folder / f"clock-{number}").set(chance.choice([0.0, *JUMPS]))
 
     def end_training(self) -> None:
         """Let every trainer finish its run; one that was killed goes on first."""
@@ -179,7 +184,8 @@ class Stage:
                 self.start_trainer(number, run_id)
         self.stop_file.touch()
         for _, process in self._trainers.values():
-            process.wait(60)
+            if not _ends(process):
+                raise RuntimeError("a trainer does not end")
 
     def ledger(self, run_id: str) -> Path:
         """Where a trainer notes its steps."""
@@ -197,3 +203,8 @@ class Stage:
         self.proxy.close()
         self.receiver.close()
         self.database.stop()
+        self.disk.close()
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    return any(process.poll() is not None for _ in awake(60))

@@ -1,7 +1,8 @@
 """One trainer of the soak: pushes known values through the real hook, from where it was killed.
 
-``python -m bench.soak.trainer RUN FIRST COUNT PACE LEDGER STOP``; ends at COUNT steps or when the
-file STOP appears. LEDGER gets the number of each step once ``log()`` has returned.
+``python -m bench.soak.trainer RUN FIRST COUNT PACE LEDGER STOP CLOCK``; ends at COUNT steps or
+when the file STOP appears. LEDGER gets the number of each step once ``log()`` has returned; CLOCK
+says how far this machine's clock is off.
 """
 
 import math
@@ -9,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-METRICS = ("critic/d_acc", "critic/grad_norm", "critic/d_loss", "actor/grad_norm", "actor/entropy")
+from bench.soak.clocks import Clock
+
 WARMUP_STEPS = 400
 
 
@@ -25,10 +27,13 @@ def values(run: str, step: int) -> dict[str, float]:
     }
 
 
-def main(run_id: str, first: int, count: int, pace: float, ledger: Path, stop: Path) -> None:
+def main(
+    run_id: str, first: int, count: int, pace: float, ledger: Path, stop: Path, clock: Clock
+) -> None:
     """Train, so to say."""
     import gadwatch_hooks as gadwatch
 
+    time.time = clock.time  # the hook asks no other for the date
     run = gadwatch.init(
         project="soak", id=run_id, name=run_id, stage="warmup", warmup_steps=WARMUP_STEPS
     )
@@ -43,5 +48,6 @@ def main(run_id: str, first: int, count: int, pace: float, ledger: Path, stop: P
 
 
 if __name__ == "__main__":
-    _, name, begin, end, seconds, ledger_path, stop_path = sys.argv
-    main(name, int(begin), int(end), float(seconds), Path(ledger_path), Path(stop_path))
+    _, name, begin, end, seconds, *files = sys.argv
+    ledger_file, stop_file, clock_file = map(Path, files)
+    main(name, int(begin), int(end), float(seconds), ledger_file, stop_file, Clock(clock_file))

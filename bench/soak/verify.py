@@ -2,11 +2,11 @@
 
 import asyncio
 import math
-import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import psycopg
+from bench.soak.patience import awake
 from bench.soak.stage import Stage
 from bench.soak.trainer import WARMUP_STEPS, values
 
@@ -28,6 +28,8 @@ class Report:
     findings: int = 0
     deliveries: int = 0
     received: int = 0
+    unwritten: int = 0
+    """Logged a moment before a trainer was killed, and not yet in its journal."""
     lost: list[Any] = field(default_factory=list)
     """Acknowledged and not there."""
     altered: list[Any] = field(default_factory=list)
@@ -43,6 +45,8 @@ class Report:
     """Runs whose state is not what a replay of the stored steps gives."""
     undelivered: list[Any] = field(default_factory=list)
     """Deliveries that the receiver never got."""
+    deaths: list[Any] = field(default_factory=list)
+    """Exit codes of services that ended although nobody had ended them."""
 
     @property
     def faultless(self) -> bool:
@@ -50,14 +54,15 @@ class Report:
         return not any(isinstance(value, list) and value for value in asdict(self).values())
 
 
-def settle(stage: Stage, seconds: float = 90) -> None:
+def settle(stage: Stage) -> None:
     """Wait until nothing is left to do: replays made, deliveries ended.
 
-    Deliveries wait up to hours between tries; here they are made due at once.
+    Deliveries wait up to hours between tries; here they are made due at once, and what was leased
+    by a clock that was fast is free again.
     """
-    end = time.monotonic() + seconds
     with psycopg.connect(_address(stage), autocommit=True) as connection:
-        while time.monotonic() < end:
+        connection.execute("UPDATE deliveries SET leased_until = NULL WHERE due_at IS NOT NULL")
+        for _ in awake(120, nap=0.3):
             connection.execute("UPDATE endpoints SET paused_until = NULL")
             connection.execute(
                 "UPDATE deliveries SET due_at = now() WHERE due_at > now() AND leased_until IS NULL"
@@ -68,7 +73,6 @@ def settle(stage: Stage, seconds: float = 90) -> None:
             ).fetchone()
             if open_work == (0,):
                 return
-            time.sleep(0.3)
 
 
 def verify(stage: Stage) -> Report:
@@ -80,9 +84,10 @@ async def _verify(stage: Stage) -> Report:
     acknowledged = stage.proxy.acknowledged
     report = Report(
         runs=len(stage.run_ids),
-        acknowledged=len(acknowledged.steps),
+        acknowledged=sum(map(len, acknowledged.steps.values())),
         pushed_again=acknowledged.repeated,
         received=sum(stage.receiver.received.values()),
+        deaths=stage.deaths,
     )
     async with await psycopg.AsyncConnection.connect(_address(stage)) as connection:
         for run_id in stage.run_ids:
@@ -128,16 +133,17 @@ async def _verify_run(
         by_attempt[attempt] = steps
         everywhere |= steps.keys()
         report.stored += len(steps)
-    for run, session, step in stage.proxy.acknowledged.steps:
-        if run == run_id and not any(
-            step in by_attempt[attempt] for attempt in sessions.get(session, [])
-        ):
+    for session, step in stage.proxy.acknowledged.steps.get(run_id, set()):
+        if not any(step in by_attempt[attempt] for attempt in sessions.get(session, [])):
             report.lost.append((run_id, session, step))
     # A trainer is killed between log() and its note at most once a kill.
     beyond = everywhere - logged - {max(logged, default=0) + 1}
     report.unlogged += [(run_id, step) for step in sorted(beyond)]
-    if run_id not in stage.killed_runs:
-        report.missing += [(run_id, step) for step in sorted(logged - everywhere)]
+    missing = sorted(logged - everywhere)
+    if run_id in stage.killed_runs:
+        report.unwritten += len(missing)
+    else:
+        report.missing += [(run_id, step) for step in missing]
     judged = by_attempt.get(newest, {})
     if counted != len(judged):
         report.miscounted.append((run_id, counted, len(judged)))

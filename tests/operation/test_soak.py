@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_nothing_acknowledged_is_lost_doubled_or_misjudged_in_a_storm(tmp_path: Path) -> None:
-    outcome = soak(tmp_path, trainers=2, seconds=12, pause=1.0, pace=0.02, seed=7)
+    outcome = soak(tmp_path, trainers=2, seconds=6, pause=0.3, pace=0.02, seed=7)
     assert outcome.report.faultless, table(outcome)
-    assert outcome.report.acknowledged > 100
-    assert sum(outcome.faults.values()) >= 2
+    assert outcome.report.acknowledged > 20
+    assert sum(outcome.faults.values()) >= 5
