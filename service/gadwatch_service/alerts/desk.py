@@ -21,7 +21,7 @@ from gadwatch_service.alerts.queue.repository import NO_RUN
 from gadwatch_service.alerts.routing import Policy
 from gadwatch_service.alerts.schemas import TestOutcome
 from gadwatch_service.alerts.service import Registrar, get_endpoint
-from gadwatch_service.alerts.stalls.sweep import sweep
+from gadwatch_service.alerts.stalls.sweep import Sweep
 from gadwatch_service.alerts.transport import Transport
 from gadwatch_service.alerts.vault import open_vault
 from gadwatch_service.clock import Clock
@@ -44,8 +44,8 @@ class Alerts:
     def __init__(self, settings: Settings, database: Database, keeper: Keeper, now: Clock) -> None:
         self._settings = settings
         self._database = database
-        self._keeper = keeper
         self._now = now
+        self._sweep = Sweep(keeper, database)
         transport = Transport(settings.alert_allow_private)
         adapters = Adapters(transport, settings.smtp_url, settings.smtp_from)
         vault = open_vault(settings.secret_key, settings.data_dir)
@@ -77,15 +77,12 @@ class Alerts:
             # It waits by itself, for a notification or its poll.
             Worker("deliveries", self._worker.round, every=0.0),
             Worker("reviews", self._review, every=_ROUND_S),
-            Worker("stalls", self._sweep, every=_ROUND_S),
+            Worker("stalls", lambda: self._sweep.round(self._now()), every=_ROUND_S),
             Worker("delivery-log", self._forget, every=EVERY_S),
         ]
 
     async def _review(self) -> bool:
         return await review_due(self._database, self._now(), _assess)
-
-    async def _sweep(self) -> bool:
-        return await sweep(self._keeper, self._database, self._now())
 
     async def _forget(self) -> bool:
         days = self._settings.delivery_log_days

@@ -18,28 +18,38 @@ GRACE: Final = timedelta(minutes=2)
 """After an absence no run is called stalled for so long: hooks need time to come back."""
 
 
-async def sweep(keeper: Keeper, database: Database, now: datetime) -> bool:
-    """One round; says whether there may be more.
+class Sweep:
+    """One process' search for silent runs."""
 
-    1. Note that we live. If nobody did for a while, put all due times off by that while: runs
-       could not be heard.
-    2. List the runs that are due, without a lock.
-    3. Look at each under its row lock: heard of meanwhile, it gets its new due time; else the
-       rules judge its silence, and what they say goes the way of every finding.
-    """
-    async with database.connection() as connection, connection.begin():
-        last = await repository.beat(connection, now)
-        if last is not None and now - last > GAP:
-            await repository.extend(connection, now - last, now + GRACE)
-    async with database.connection() as connection:
-        due = await repository.list_due(connection, now, _BATCH)
-    for run_id in due:
-        try:
-            async with keeper.hold(run_id) as hold:
-                _look(hold)
-        except NotFound:
-            continue  # Deleted since it was listed.
-    return len(due) == _BATCH
+    def __init__(self, keeper: Keeper, database: Database) -> None:
+        self._keeper = keeper
+        self._database = database
+        self._started = False
+
+    async def round(self, now: datetime) -> bool:
+        """One round of a worker; says whether there may be more.
+
+        1. Note that we live. If nobody did for a while, put all due times off by that while: runs
+           could not be heard. A process that has just started cannot know whom it missed, however
+           short the while.
+        2. List the runs that are due, without a lock.
+        3. Look at each under its row lock: heard of meanwhile, it gets its new due time; else the
+           rules judge its silence, and what they say goes the way of every finding.
+        """
+        async with self._database.connection() as connection, connection.begin():
+            last = await repository.beat(connection, now)
+            if last is not None and (now - last > GAP or not self._started):
+                await repository.extend(connection, now - last, now + GRACE)
+        self._started = True
+        async with self._database.connection() as connection:
+            due = await repository.list_due(connection, now, _BATCH)
+        for run_id in due:
+            try:
+                async with self._keeper.hold(run_id) as hold:
+                    _look(hold)
+            except NotFound:
+                continue  # Deleted since it was listed.
+        return len(due) == _BATCH
 
 
 def _look(hold: Hold) -> None:
