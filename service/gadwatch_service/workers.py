@@ -11,6 +11,9 @@ log = logging.getLogger("gadwatch.workers")
 PATIENCE_SECONDS = 60.0
 """Without a round for so long a worker counts as hanging."""
 
+GRACE_SECONDS = 2.0
+"""How long a round may go on once its worker is to stop; then it is cancelled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -30,6 +33,7 @@ class Workers:
     def __init__(self, heartbeats: Heartbeats) -> None:
         self._heartbeats = heartbeats
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
 
     def start(self, worker: Worker) -> None:
         """Begin the rounds of ``worker``."""
@@ -37,16 +41,19 @@ class Workers:
         self._tasks.append(asyncio.create_task(self._rounds(worker), name=worker.name))
 
     async def stop(self) -> None:
-        """Cancel them all and wait until each has let go of what it held."""
-        for task in self._tasks:
+        """Let each end its round, cancel the slow ones, and wait until all have let go."""
+        self._stopping.set()
+        if not self._tasks:
+            return
+        _, slow = await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+        for task in slow:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
     async def _rounds(self, worker: Worker) -> None:
-        while True:
+        # Asked at every round: a cancellation amid a statement may come out as its error.
+        while not self._stopping.is_set():
             more = False
             try:
                 with self._heartbeats.round(worker.name):
@@ -54,4 +61,8 @@ class Workers:
             except Exception:
                 # The round is counted as failed; the next one tries again.
                 log.exception("a round of %s failed", worker.name)
-            await asyncio.sleep(0 if more else worker.every)
+            if more:
+                await asyncio.sleep(0)
+            else:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), worker.every)
