@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.integrations.receiver import Receiver, Script
+from tests.shared_service import served
+
+__all__ = ["served"]
 
 
 @pytest.fixture

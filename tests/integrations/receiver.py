@@ -50,8 +50,20 @@ class Receiver:
     def ends(self) -> list[str]:
         return [body["status"] for _, path, body in self.calls if path.endswith("/finish")]
 
+    @property
+    def stages(self) -> list[str]:
+        return [body["stage"] for _, path, body in self.calls if path.endswith("/stage")]
+
     def patches(self, name: str) -> list[Any]:
         return [body[name] for method, _, body in self.calls if method == "PATCH" and name in body]
+
+    def told_of(self, name: str) -> tuple[list[int], list[str]]:
+        """The steps of the runs of this name, in the order in which they came, and their ends."""
+        paths = {f"/runs/{run['id']}" for run in self.created if run["name"] == name}
+        calls = [(path, body) for _, path, body in self.calls if path.rpartition("/")[0] in paths]
+        batches = [body["steps"] for path, body in calls if path.endswith("/steps")]
+        steps = dict.fromkeys(step["step"] for batch in batches for step in batch)
+        return list(steps), [body["status"] for path, body in calls if path.endswith("/finish")]
 
     @property
     def steps(self) -> dict[int, dict[str, float]]:

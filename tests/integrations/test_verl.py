@@ -25,7 +25,7 @@ def test_a_verl_run_arrives_and_ends_as_it_ended(receiver: Receiver, script: Scr
         assert (run["project"], run["name"]) == ("gad-7b", "warmup-7")
         assert (run["stage"], run["warmup_steps"]) == ("warmup", 3)
     assert math.isnan(receiver.steps[2]["val/mean@8"])
-    assert receiver.patches("stage") == ["stage2", "stage2"]
+    assert receiver.stages == ["stage2", "stage2"]
     assert "step:1 - critic/d_acc:0.9" in done.stdout
 
 
