@@ -10,7 +10,7 @@
 from typing import NamedTuple
 
 from gadwatch_rules.gate_settings import GateSettings
-from gadwatch_rules.measures import CLAUSES, FAIL, NOT_KNOWN, PASS, SAFETY, GateView, Measured
+from gadwatch_rules.measures import CLAUSES, FAIL, PASS, SAFETY, GateView, Measured
 
 READY = "ready"
 NOT_READY = "not_ready"
@@ -33,10 +33,13 @@ def measure(view: GateView, settings: GateSettings) -> list[Measured]:
 
 def verdict(clauses: list[Measured]) -> str:
     """The verdict of the clauses alone, without the latch."""
-    statuses = [status for status, _, _, _ in clauses]
-    if FAIL in statuses:
-        return NOT_READY
-    return INSUFFICIENT if NOT_KNOWN in statuses else READY
+    answer = READY
+    for status, _, _, _ in clauses:
+        if status is FAIL:
+            return NOT_READY
+        if status is not PASS:
+            answer = INSUFFICIENT
+    return answer
 
 
 def step_latch(latch: Latch, clauses: list[Measured], settings: GateSettings, step: int) -> Latch:

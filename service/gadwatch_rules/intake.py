@@ -35,7 +35,7 @@ class Intake:
             values = self._merge(step, layout, opened, changes)
         else:
             values = {
-                name: float(value)
+                name: value if type(value) is float else float(value)
                 for name, value in zip(layout, step.metrics.values(), strict=True)
                 if name is not None
             }

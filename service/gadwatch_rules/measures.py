@@ -176,7 +176,8 @@ def data_fresh(view: GateView, s: GateSettings) -> Measured:
     latest = position
     for name in NEEDED:
         seen = windows[name].seen
-        latest = min(latest, seen)
+        if seen < latest:  # noqa: PLR1730 - at every step, and min() costs a call
+            latest = seen
     if not latest:
         return UNSEEN
     age = position - latest

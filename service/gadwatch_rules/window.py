@@ -99,12 +99,13 @@ class Window:
 
     def remembered(self, key: str, size: int, work: Callable[[list[float]], T]) -> T:
         """What ``work`` makes of ``in_blocks(size)``, worked out once a block."""
-        rest = self.count % BLOCK
-        # Before the blocks hold enough, every value changes the answer.
-        block = self.count - rest if len(self.values) - rest >= size else -self.count
         known = self.memo.get(key)
-        if known is None or known[0] != block:
-            known = self.memo[key] = (block, work(self.in_blocks(size)))
+        if known is None or self.count >= known[0]:
+            rest = self.count % BLOCK
+            # Before the blocks hold enough, every value changes the answer.
+            enough = len(self.values) - rest >= size
+            until = self.count - rest + BLOCK if enough else self.count + 1
+            known = self.memo[key] = (until, work(self.in_blocks(size)))
         return known[1]  # type: ignore[return-value] # one key, one kind of work
 
 

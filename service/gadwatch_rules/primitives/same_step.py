@@ -22,9 +22,13 @@ class Identity(Rule):
     OPTIONS = frozenset({"terms", "optional"})
     terms: tuple[tuple[str, float], ...]
     maybe: tuple[tuple[str, float], ...]
+    absolute: float
+    relative: float
 
     def prepare(self) -> None:
-        """Read the terms."""
+        """Read the terms, and the limits that every step needs."""
+        self.set("absolute", self.thresholds["absolute"])
+        self.set("relative", self.thresholds["relative"])
         self.set("terms", _terms(self.options.get("terms"), "terms"))
         self.set("maybe", _terms(self.options.get("optional", {}), "optional"))
         if not self.terms:
@@ -54,9 +58,7 @@ class Identity(Rule):
             if window.seen == position:
                 right += factor * window.values[-1]
         apart = left - right
-        limits = self.thresholds
-        allowed = limits["absolute"] + limits["relative"] * max(abs(left), abs(right))
-        if abs(apart) <= allowed:
+        if abs(apart) <= self.absolute + self.relative * max(abs(left), abs(right)):
             return OK
         return Result(Status.WARNING, "differs", left, limit("≈", right), facts={"apart": apart})
 
