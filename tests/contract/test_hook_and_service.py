@@ -1,6 +1,7 @@
 """The hook against the real service: nothing in between is made up."""
 
 import math
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,6 +159,31 @@ def test_a_resumed_run_goes_on_and_a_rewound_one_opens_an_attempt(
     with begin(id="rewound") as run:
         run.log({"critic/d_acc": 0.8}, step=4)
     assert reader.run("rewound").raw["attempt"] == 2
+
+
+def test_a_run_that_travels_stays_one_attempt_and_all_its_losses_count(
+    begin: Begin, reader: Client
+) -> None:
+    run = begin(id="travels")
+    for step in range(1, 6):
+        run.log({"loss": 1.0, "image": object()}, step=step)
+    assert run.flush(10)
+    actors = [pickle.loads(pickle.dumps(run)) for _ in range(2)]
+    for number, actor in enumerate(actors):
+        actor.log({f"actor-{number}": 1.0, "image": object()}, step=3)
+        assert actor.flush(10)
+    run.log({"loss": 1.0}, step=6)
+    assert run.flush(10)
+    for actor in actors:
+        actor.end_with_process("finished")
+    known = reader.run("travels")
+    assert (known.last_step, known.raw["attempt"], known.status) == (6, 1, "running")
+    assert known.raw["losses"] == {"not_a_number": 7}
+    assert reader.history("travels").loc[3].to_dict() == {
+        "loss": 1.0,
+        "actor-0": 1.0,
+        "actor-1": 1.0,
+    }
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "killed"])

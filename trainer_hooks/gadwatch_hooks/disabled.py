@@ -29,7 +29,7 @@ class DisabledRun(Run):
         """What does nothing here does nothing elsewhere."""
         from gadwatch_hooks.rejoin import rejoin
 
-        return rejoin, (self._head.run, self._settings.url, "disabled", None)
+        return rejoin, (self._head, "disabled", None)
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Nothing."""

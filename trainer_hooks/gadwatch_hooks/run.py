@@ -11,7 +11,7 @@ from gadwatch_hooks import exits
 from gadwatch_hooks.config import Config
 from gadwatch_hooks.exits import Status
 from gadwatch_hooks.settings import Settings
-from gadwatch_hooks.spool import Head
+from gadwatch_hooks.spool import Head, joined_head
 from gadwatch_hooks.strict import log, swallow, tell_once
 from gadwatch_hooks.values import freeze
 from gadwatch_hooks.wire import whole_number
@@ -203,8 +203,7 @@ class Run:
         """A run travels as its settings; at the other end it has a queue and thread of its own."""
         from gadwatch_hooks.rejoin import rejoin
 
-        facts = (self._head.run, self._settings.url, self._settings.mode, self._token)
-        return rejoin, facts
+        return rejoin, (self._head, self._settings.mode, self._token)
 
     def begin(self) -> None:
         """Tell a run that exists already what has changed since: stage, length, config."""
@@ -231,8 +230,10 @@ class Run:
     def _start_worker(self) -> Worker:
         with self._counting:
             if self._worker is None:
-                self._worker = Worker(self._head, self._settings, self._on_reply)
-                if self._owner_pid != os.getpid():
+                owner = self._owner_pid == os.getpid()
+                head = self._head if owner else joined_head(self._head)
+                self._worker = Worker(head, self._settings, self._on_reply)
+                if not owner:
                     _close_at_end_of_child(self)
             return self._worker
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +48,15 @@ def new_head(run: dict[str, Any], settings: Settings) -> Head:
         created=time.time(),
         run=run,
     )
+
+
+def joined_head(head: Head) -> Head:
+    """The same session for another process that its run has come to, by fork or by pickle.
+
+    Its steps stay in the session's attempt, whatever their order; its losses are its own.
+    """
+    session = f"{head.session.partition('+')[0]}+{os.urandom(4).hex()}"
+    return replace(head, session=session, created=time.time())
 
 
 class SpoolFolder:

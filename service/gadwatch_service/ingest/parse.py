@@ -41,8 +41,9 @@ class PushedStep(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class Push(msgspec.Struct, forbid_unknown_fields=True):
     """A batch of steps.
 
-    ``session`` names the sending process, ``expect_next`` promises the next step within so many
-    seconds, ``losses`` counts what this session had to drop so far, by reason.
+    ``session`` names the sending process (``…+…`` one that another's run travelled into),
+    ``expect_next`` promises the next step within so many seconds, ``losses`` counts what this
+    process had to drop so far, by reason.
     """
 
     steps: list[PushedStep]

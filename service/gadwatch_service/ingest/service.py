@@ -18,7 +18,7 @@ from gadwatch_service.ingest.pressure import Pressure
 from gadwatch_service.ingest.schemas import PushReply
 from gadwatch_service.ingest.sorting import Batch, sort_rows, store_changed
 from gadwatch_service.judging import repository as judging
-from gadwatch_service.judging.attempts import place
+from gadwatch_service.judging.attempts import family, place
 from gadwatch_service.judging.hold import Draft, Hold
 from gadwatch_service.judging.keeper import Keeper, StaleError, everything
 from gadwatch_service.judging.run import Attempt
@@ -135,7 +135,7 @@ def _continues(draft: Draft, push: Push) -> bool:
     run, row = draft.run, draft.run.row
     if not push.steps or row.last_step is None:
         return False
-    if push.session is not None and push.session not in run.attempts[row.attempt].sessions:
+    if push.session is not None and family(push.session) not in run.attempts[row.attempt].sessions:
         return False
     return min(one.step for one in push.steps) > row.last_step
 

@@ -13,23 +13,29 @@ ENDED: Final = frozenset({"finished", "failed", "killed"})
 """The states of a run that nobody writes any more."""
 
 
+def family(session: str) -> str:
+    """The session that a process belongs to: those that its run travelled into add ``+…``."""
+    return session.partition("+")[0]
+
+
 async def place(hold: Hold, session: str | None, first_step: int) -> Attempt:
     """The attempt for a batch that begins at ``first_step``.
 
-    A known session's steps go to its own attempt. A new session goes on with the newest attempt
-    when it begins behind its last step, else it opens a new one. Steps without a session go to
-    the newest.
+    A known session's steps go to its own attempt, whichever of its processes sends them. A new
+    session goes on with the newest attempt when it begins behind its last step, else it opens a
+    new one. Steps without a session go to the newest.
     """
     run = hold.run
     newest = run.attempts[run.row.attempt]
     if session is None:
         return newest
+    known = family(session)
     for attempt in run.attempts.values():
-        if session in attempt.sessions:
+        if known in attempt.sessions:
             return attempt
     if run.row.last_step is not None and first_step <= run.row.last_step:
         newest = await _open_attempt(hold, first_step)
-    newest.sessions.append(session)
+    newest.sessions.append(known)
     _revive(hold)
     await repository.save_attempt(hold.driver, run.run_id, newest)
     return newest
