@@ -167,6 +167,6 @@ def ready(verdict: str = "ready", step: int = 61) -> VerdictChange:
         "status": "pass" if verdict == "ready" else "fail",
         "observed": 0.9473,
         "required": "0.70 … 0.95",
-        "reason": "inside",
+        "reason": "The mean accuracy 0.9473 lies in 0.70 … 0.95.",
     }
     return VerdictChange(step, verdict, (clause,), "gad-warmup@1")

@@ -75,7 +75,7 @@ async def test_the_ready_message_and_its_withdrawal(office: Office, receiver: Re
     await office.deliver()
     assert told(receiver) == ["verdict.ready", "verdict.withdrawn"]
     text = receiver.requests[0].json["data"]["text"]
-    assert "✓ d_acc_band: 0.9473, required 0.70 … 0.95" in text
+    assert "✓ The mean accuracy 0.9473 lies in 0.70 … 0.95." in text
 
 
 async def test_the_end_of_a_run_is_told_and_ends_all_repeats(

@@ -63,7 +63,7 @@ async def test_a_mail_reaches_its_readers_as_text_and_html(mailbox: Mailbox, ser
     assert "CRITICAL" in mail["Subject"]
     plain, html = mail.iter_parts()  # type: ignore[attr-defined]
     assert "Try: lower the learning rate" in plain.get_content()
-    assert "limit ≤ 10" in html.get_content()
+    assert "expected ≤ 10" in html.get_content()
 
 
 @pytest.mark.anyio

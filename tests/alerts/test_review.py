@@ -20,7 +20,9 @@ ANN = Identity("t", "ann", frozenset({"admin"}))
 
 
 async def assess(_connection: AsyncConnection, run_id: str, lang: Language) -> dict[str, Any]:
-    return {"run": run_id, "lang": lang, "diagnoses": []}
+    now = {"rule": "grad_norm_ceiling", "metric": "critic/grad_norm", "last_step": 900}
+    now |= {"value": 77.7, "limit": "<= 10", "message": "critic/grad_norm is 77.7."}
+    return {"run": run_id, "lang": lang, "findings": [now], "diagnoses": []}
 
 
 async def review(office: Office) -> None:
@@ -42,6 +44,8 @@ async def test_a_finding_that_goes_on_is_repeated(office: Office, receiver: Rece
     assert told(receiver) == ["finding.firing"] + ["finding.repeated"] * 3
     repeated = receiver.requests[1].json["data"]["stories"][0]["items"][0]["event"]
     assert repeated["since"] == "2025-03-01T12:00:00+00:00"
+    assert (repeated["value"], repeated["step"]) == (77.7, 900), "as it stands now"
+    assert receiver.requests[1].json["data"]["title"].endswith("critic/grad_norm is 77.7")
 
 
 async def test_a_finding_that_was_left_behind_by_a_new_attempt_is_not_repeated(

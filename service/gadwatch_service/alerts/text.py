@@ -6,11 +6,12 @@ when, the diagnosis, what to try, a link.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from itertools import groupby
+from typing import Final, Literal
 from urllib.parse import quote
 
-from gadwatch_service.alerts.events import Event, Item, Kind, Message, Reason, Story, rank
+from gadwatch_service.alerts import phrases
+from gadwatch_service.alerts.events import Item, Kind, Language, Message, Reason, Story, rank
 from gadwatch_service.alerts.words import WORDS
 
 Level = Literal["critical", "warning", "info", "good"]
@@ -60,26 +61,27 @@ def compose(message: Message, base_url: str) -> Text:
         section = Section("", (words["test_text"],))
         return Text(words["test"], "info", (section,), base_url, words["open_list"])
     if message.reason is Reason.DIGEST:
-        return _digest(message, base_url, words)
+        return _digest(message, base_url)
     story = message.stories[0]
     first, *rest = _by_weight(story.items)
     more = f" · {words['more'].format(count=len(rest))}" if rest else ""
-    title = f"{story.run.name} · {_headline(first, story, words)}{more}"
+    title = f"{story.run.name} · {_headline(first, story, message.lang)}{more}"
     return Text(
         title,
         _level(first),
-        tuple(_sections(story, words)),
+        tuple(_sections(story, message.lang)),
         _link(base_url, story),
         words["open"],
     )
 
 
-def _digest(message: Message, base_url: str, words: dict[str, str]) -> Text:
+def _digest(message: Message, base_url: str) -> Text:
+    words = WORDS[message.lang]
     count = sum(len(story.items) for story in message.stories)
     sections = []
     for story in message.stories[:_MOST_STORIES]:
         items = _by_weight(story.items)
-        lines = [_headline(item, story, words) for item in items[:3]]
+        lines = [_headline(item, story, message.lang) for item in items[:3]]
         if len(items) > 3:
             lines.append(words["more"].format(count=len(items) - 3))
         lines.append(_link(base_url, story))
@@ -113,99 +115,72 @@ def _level(item: Item) -> Level:
             return "info"
 
 
-def _headline(item: Item, story: Story, words: dict[str, str]) -> str:
+def _headline(item: Item, story: Story, lang: Language) -> str:
     """One line that alone says what happened."""
-    event = item.event
+    event, words = item.event, WORDS[lang]
     if item.reason is Reason.VERDICT_READY:
-        return words["ready"]
+        return words[item.reason]
     if item.reason is Reason.VERDICT_WITHDRAWN:
-        return words["withdrawn"]
+        why = next(phrases.clauses(event, story), None)
+        return words[item.reason] if why is None else f"{words[item.reason]}{words['colon']}{why}"
     if event.kind is Kind.FINISHED:
-        return words["finished"].format(status=story.run.status)
+        return words.get(f"ended_{story.run.status}", words["ended"])
     word = words["resolved"] if _over(item) else words[event.severity]
-    if event.kind is Kind.MESSAGE:
-        return f"{word}{words['colon']}{event.title}"
-    return f"{word}{words['colon']}{_measured(event, words)}"
-
-
-def _measured(event: Event, words: dict[str, str]) -> str:
-    """Value against limit; the rule's name where there is no metric."""
-    if not event.metric or event.value is None:
-        return event.rule or event.subject
-    measured = words["value"].format(metric=event.metric, value=_number(event.value))
-    if not event.limit:
-        return measured
-    limit = event.limit.replace("<=", "≤").replace(">=", "≥")
-    return f"{measured}, {words['limit'].format(limit=limit)}"
-
-
-def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return f"{word}{words['colon']}{phrases.subject(event, lang, over=_over(item))}"
 
 
 def _link(base_url: str, story: Story) -> str:
     return f"{base_url}/runs/{quote(story.run.run_id, safe='')}"
 
 
-def _moment(iso: str) -> str:
-    """A time as people write it, in UTC so that all readers mean the same."""
-    return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _sections(story: Story, words: dict[str, str]) -> Iterator[Section]:
-    run = story.run
-    where = words["where"].format(
-        name=run.name, run_id=run.run_id, project=run.project, stage=run.stage, step=run.step
-    )
-    yield Section("", (where,))
+def _sections(story: Story, lang: Language) -> Iterator[Section]:
+    words = WORDS[lang]
+    yield Section("", (phrases.where(story.run, lang),))
     items = _by_weight(story.items)
-    for item in items[:_MOST_ITEMS]:
-        yield _about(item, story, words)
+    diagnoses = list(_diagnoses(story, lang))
+    for _, group in groupby(items[:_MOST_ITEMS], key=_alike):
+        yield _about(list(group), story, lang, advise=not diagnoses)
     if len(items) > _MOST_ITEMS:
         left = len(items) - _MOST_ITEMS
         yield Section("", (words["more_on_page"].format(count=left),))
-    if any(_calls_for_a_diagnosis(item.event) for item in items):
-        yield from _diagnoses(story.assessment, words)
+    yield from diagnoses
 
 
-def _calls_for_a_diagnosis(event: Event) -> bool:
-    return event.state == "firing" and event.kind not in {Kind.VERDICT, Kind.MESSAGE}
-
-
-def _about(item: Item, story: Story, words: dict[str, str]) -> Section:
+def _alike(item: Item) -> tuple[str, ...]:
+    """Neighbours with the same are told together: one rule often speaks of many metrics."""
     event = item.event
-    heading = _headline(item, story, words)
-    lines = []
+    own = "" if event.kind is Kind.FINDING else event.subject
+    return event.rule, event.severity, event.state, item.reason, own
+
+
+def _about(items: list[Item], story: Story, lang: Language, *, advise: bool) -> Section:
+    item, event, words = items[0], items[0].event, WORDS[lang]
+    heading = _headline(item, story, lang)
     if event.kind is Kind.VERDICT:
-        lines = [_clause(clause, words) for clause in event.clauses]
-    elif event.kind is Kind.MESSAGE:
-        lines = [words["message"].format(step=event.step)]
-    elif event.kind is not Kind.FINISHED:
-        news = words["over"] if _over(item) else words[item.reason]
-        span = words["lasted"] if _over(item) else words["since"]
-        when = span.format(first_step=event.first_step, step=event.step, since=_moment(event.since))
-        lines = [f"{event.rule} · {news} · {when}"]
-    return Section(heading, (*lines, *([event.text] if event.text else [])))
+        return Section(words[item.reason], tuple(phrases.clauses(event, story, marked=True)))
+    if event.kind is Kind.MESSAGE:
+        said = words["said"].format(step=event.step)
+        return Section(heading, (said, *([event.text] if event.text else [])))
+    if event.kind is Kind.FINISHED:
+        return Section(heading, tuple(phrases.outcome(story, lang)))
+    lines = [phrases.history(item, lang, over=_over(item))]
+    if len(items) > 1:
+        heading = f"{heading} · {words['more'].format(count=len(items) - 1)}"
+        lines += [phrases.subject(one.event, lang, over=_over(item)) for one in items[1:]]
+    elif _over(item):
+        lines.append(f"{words['was']}{words['colon']}{phrases.sentence(event)}")
+    if not _over(item) and (advise or event.kind is Kind.STALLED):
+        lines += phrases.advice(event, lang)
+    return Section(heading, tuple(lines))
 
 
-_CLAUSE_MARKS: Final = {"pass": "✓", "fail": "✗"}
-
-
-def _clause(clause: dict[str, Any], words: dict[str, str]) -> str:
-    observed = clause.get("observed")
-    shown = "–" if observed is None else _number(observed)
-    text = words["clause"].format(
-        id=clause.get("id", ""), observed=shown, required=clause.get("required", "–")
-    )
-    return f"{_CLAUSE_MARKS.get(str(clause.get('status')), '?')} {text}"
-
-
-def _diagnoses(assessment: dict[str, Any], words: dict[str, str]) -> Iterator[Section]:
-    for diagnosis in assessment.get("diagnoses", []):
-        if diagnosis.get("severity") not in {"warning", "critical"}:
-            continue
-        advice = tuple(
-            f"{words['try']}{words['colon']}{line}" for line in diagnosis.get("advice", [])
-        )
-        heading = f"{words['diagnosis']}{words['colon']}{diagnosis['id']}"
-        yield Section(heading, (str(diagnosis.get("explanation", "")), *advice))
+def _diagnoses(story: Story, lang: Language) -> Iterator[Section]:
+    """What lies behind the findings that go on."""
+    if not any(
+        item.event.kind in {Kind.FINDING, Kind.STALLED, Kind.FINISHED} and not _over(item)
+        for item in story.items
+    ):
+        return
+    for diagnosis in story.assessment.get("diagnoses", []):
+        if diagnosis.get("severity") in {"warning", "critical"}:
+            yield Section(*phrases.diagnosis(diagnosis, lang))

@@ -57,12 +57,8 @@ def _alert(item: Item, story: Story, link: str, now: str) -> dict[str, Any]:
         labels["metric"] = event.metric
     if event.title:
         labels["title"] = event.title
-    value = "" if event.value is None else f"{event.metric} = {event.value}, limit {event.limit}"
-    summary = (
-        f"{event.title} {event.text}".strip()
-        or value
-        or f"{event.kind} {event.verdict or run.status}"
-    )
+    summary = f"{event.title} {event.text}".strip()
+    summary = summary or f"{event.kind} {event.verdict or run.status}"
     return {
         "status": "resolved" if over else "firing",
         "labels": labels,

@@ -1,7 +1,7 @@
 """The events that alerts are about, made of what the rules report. Pure."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,6 +11,7 @@ from gadwatch_service.alerts.events import Event, Kind, Language, RunFacts, Seve
 
 VERDICT = "verdict"
 FINISHED = "finished"
+STALLED = "stalled"
 
 
 def events_of(
@@ -21,7 +22,7 @@ def events_of(
     Of several changes of one subject the newest counts: the others were over before anybody
     could have been told.
     """
-    found = {event.subject: event for event in _all(changes, run, ended, now.isoformat(), lang)}
+    found = {event.subject: event for event in _all(changes, run, ended, now, lang)}
     return list(found.values())
 
 
@@ -34,25 +35,27 @@ def _told(change: FindingChange) -> bool:
     return change.state == "firing" or (change.state == "resolved" and change.fired)
 
 
-def _all(changes: Changes, run: RunFacts, ended: bool, now: str, lang: Language) -> Iterator[Event]:
+def _all(
+    changes: Changes, run: RunFacts, ended: bool, now: datetime, lang: Language
+) -> Iterator[Event]:
     for finding in changes.findings:
         if _told(finding):
             yield _finding(finding, now, lang)
     for verdict in changes.verdicts:
-        yield _verdict(verdict, now)
+        yield _verdict(verdict, now.isoformat())
     if ended:
-        yield _finished(run, now)
+        yield _finished(run, now.isoformat())
 
 
-def _finding(change: FindingChange, now: str, lang: Language) -> Event:
+def _finding(change: FindingChange, now: datetime, lang: Language) -> Event:
     return Event(
-        kind=Kind.STALLED if change.rule == "stalled" else Kind.FINDING,
+        kind=Kind.STALLED if change.rule == STALLED else Kind.FINDING,
         subject=f"{change.rule} {change.metric}",
         state="firing" if change.state == "firing" else "resolved",
         severity=_severity(change.severity),
         step=change.last_step,
         first_step=change.first_step,
-        since=now,
+        since=_since(change, now).isoformat(),
         text=change.message(lang),
         rule=change.rule,
         metric=change.metric,
@@ -60,6 +63,13 @@ def _finding(change: FindingChange, now: str, lang: Language) -> Event:
         limit=change.limit,
         inhibited_by=change.inhibited_by or "",
     )
+
+
+def _since(change: FindingChange, now: datetime) -> datetime:
+    """When it began for those who are told: a silence began with the last thing heard."""
+    if change.rule == STALLED and change.state == "firing" and change.value is not None:
+        return now - timedelta(seconds=change.value)
+    return now
 
 
 def _severity(word: str) -> Severity:

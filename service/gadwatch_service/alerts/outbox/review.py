@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gadwatch_service.alerts.events import Kind, Language
+from gadwatch_service.alerts.events import Event, Kind, Language
 from gadwatch_service.alerts.outbox import repository
 from gadwatch_service.alerts.outbox.record import record_events
 from gadwatch_service.store.database import Database
@@ -55,6 +56,21 @@ async def _review(
         return
     lang = targets[0].policy.lang
     assessment = await assess(connection, run_id, lang)
+    events = [_as_it_stands(event, assessment) for event in going_on]
     await record_events(
-        connection, run, {lang: going_on}, targets, now, assess=lambda _lang: assessment
+        connection, run, {lang: events}, targets, now, assess=lambda _lang: assessment
     )
+
+
+def _as_it_stands(event: Event, assessment: dict[str, Any]) -> Event:
+    """The event with what the assessment says of its finding now: it may be hours old."""
+    for finding in assessment["findings"]:
+        if f"{finding['rule']} {finding['metric']}" == event.subject:
+            return msgspec.structs.replace(
+                event,
+                step=finding["last_step"],
+                value=finding["value"],
+                limit=finding["limit"],
+                text=finding["message"],
+            )
+    return event
