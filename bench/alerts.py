@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import statistics
 import tempfile
 import time
 import uuid
@@ -22,6 +21,8 @@ import httpx2
 import psycopg
 from tests.serving import serve
 
+from bench.machine import median, percentile
+from bench.report import Data, grid, show
 from gadwatch_service.alerts.events import Event, Item, Kind, Message, Reason, RunFacts, Story
 from gadwatch_service.store.embedded import EmbeddedPostgres
 
@@ -123,11 +124,8 @@ def fill(url: str, endpoint_id: str, count: int, at: datetime) -> None:
             copy.write_row((run_id, name, endpoint_id, "first", payload, "pending", at, at, 0))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--pending", type=int, default=10_000)
-    options = parser.parse_args()
+def measure(runs: int = 300, pending: int = 10_000) -> Data:
+    """Milliseconds to the receiver, and deliveries a second from a full outbox."""
     with (
         tempfile.TemporaryDirectory(prefix="gadwatch-") as folder,
         EmbeddedPostgres(Path(folder) / "postgres") as server,
@@ -141,27 +139,48 @@ def main() -> None:
         fast, hanging = Receiver(), Receiver(hang=True)
         endpoint_id = add_endpoint(client, fast.url, "fast")
         latency(client, fast, 5)
-        seconds = sorted(latency(client, fast, options.runs))
-        p99 = seconds[min(len(seconds) - 1, int(0.99 * len(seconds)))]
-        print(
-            f"ingest -> receiver over {len(seconds)} findings: "
-            f"p50 {1000 * statistics.median(seconds):.0f} ms, p99 {1000 * p99:.0f} ms, "
-            f"max {1000 * seconds[-1]:.0f} ms"
-        )
+        seconds = latency(client, fast, runs)
         address = server.url().replace("postgresql+psycopg://", "postgresql://")
         hanging_id = add_endpoint(client, hanging.url, "hanging")
         now = datetime.now(UTC)
         fill(address, hanging_id, 500, now)
-        fill(address, endpoint_id, options.pending, now)
-        moments = [fast.arrived.get(timeout=60) for _ in range(options.pending)]
-        span = moments[-1][1] - moments[0][1]
-        assert len({run_id for run_id, _ in moments}) == options.pending, "doubled"
-        print(
-            f"drained {options.pending} pending deliveries in {span:.1f} s "
-            f"({options.pending / span:.0f}/s) while another endpoint hung"
-        )
+        fill(address, endpoint_id, pending, now)
+        moments = [fast.arrived.get(timeout=60) for _ in range(pending)]
+        assert len({run_id for run_id, _ in moments}) == pending, "doubled"
         fast.process.kill()
         hanging.process.kill()
+    return {
+        "findings": runs,
+        "p50_ms": 1000 * median(seconds),
+        "p99_ms": 1000 * percentile(seconds, 0.99),
+        "max_ms": 1000 * max(seconds),
+        "pending": pending,
+        "rate": pending / (moments[-1][1] - moments[0][1]),
+    }
+
+
+def table(data: Data) -> str:
+    """The two figures in rows."""
+    rows = [
+        (
+            f"from the push to the receiver, {data['findings']} findings",
+            "median {p50_ms:.0f} ms, p99 {p99_ms:.0f} ms, longest {max_ms:.0f} ms".format(**data),
+        ),
+        (
+            f"{data['pending']:,} pending deliveries while another endpoint hangs",
+            f"{data['rate']:,.0f} a second",
+        ),
+    ]
+    return grid(("what", "measured"), rows)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--pending", type=int, default=10_000)
+    options = parser.parse_args()
+    show(table(measure(options.runs, options.pending)))
 
 
 if __name__ == "__main__":

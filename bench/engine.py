@@ -1,9 +1,9 @@
 """Microseconds a step for the full warm-up pack with 20 metrics, early and late in a run.
 
-Usage: python bench/engine.py [--late 1000000]
+    python -m bench.engine [--late 1000000]
 
-CPU time, best of nine blocks of 500 steps. The states of all ages are measured in turns, so that
-a busy machine troubles them alike; the last column is a plain Python loop for comparison.
+Processor time, best of nine blocks of 500 steps. The states of all ages are measured in turns,
+so that a busy machine troubles them alike; a plain Python loop tells its speed at that moment.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 
+from bench.report import Data, grid, show
 from gadwatch_rules import Engine, RunState, Step
 
 BLOCK = 500
@@ -60,7 +61,7 @@ def moved(metrics: list[Step], first: int) -> list[Step]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """CPU seconds of one call."""
+    """Processor seconds of one call."""
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -73,8 +74,8 @@ def plain_loop() -> None:
         total += at * at % 7
 
 
-def measured(engine: Engine, state: RunState, made: list[Step], data: bytes) -> list[float]:
-    """CPU seconds: a step of a block, a step by itself, a dump, a load."""
+def one_round(engine: Engine, state: RunState, made: list[Step], data: bytes) -> list[float]:
+    """Processor seconds: a step of a block, a step by itself, a dump, a load."""
     first = (state.last_step or 0) + 1
     block, single = moved(made, first), moved(made, first + BLOCK)
     return [
@@ -85,11 +86,8 @@ def measured(engine: Engine, state: RunState, made: list[Step], data: bytes) -> 
     ]
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--late", type=int, default=1_000_000)
-    late = parser.parse_args().late
+def measure(late: int = 1_000_000) -> Data:
+    """The best of nine rounds at each age, in microseconds, and the size of a dumped state."""
     engine = Engine.for_run("warmup", 253)
     made = steps(1, BLOCK)
     state, at = engine.new_state(), 1
@@ -106,13 +104,29 @@ def main() -> None:
         loop = min(loop, timed(plain_loop) / 100_000)
         for target, data in kept.items():
             state = engine.load(data)
-            best[target] = list(map(min, best[target], measured(engine, state, made, data)))
+            best[target] = list(map(min, best[target], one_round(engine, state, made, data)))
+    ages = [
+        {"step": target, "us": [one * 1e6 for one in seconds], "bytes": len(kept[target])}
+        for target, seconds in best.items()
+    ]
+    return {"ages": ages, "loop_ns": loop * 1e9}
 
-    heads = ("at step", "us/step", "one by one", "dump us", "load us", "state B", "loop ns")
-    print(" ".join(f"{head:>10}" for head in heads))
-    for target, seconds in best.items():
-        cells = "".join(f"{one * 1e6:11.1f}" for one in seconds)
-        print(f"{target:10d}{cells}{len(kept[target]):11d}{loop * 1e9:11.1f}")
+
+def table(data: Data) -> str:
+    """A row for each age of the state."""
+    rows = [
+        (f"{one['step']:,}", *(f"{us:.1f}" for us in one["us"]), f"{one['bytes']:,}")
+        for one in data["ages"]
+    ]
+    heads = ("at step", "in a batch µs", "one by one µs", "dump µs", "load µs", "state bytes")
+    return f"{grid(heads, rows)}\n\nA turn of a plain loop took {data['loop_ns']:.0f} ns."
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--late", type=int, default=1_000_000)
+    show(table(measure(parser.parse_args().late)))
 
 
 if __name__ == "__main__":

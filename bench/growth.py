@@ -1,28 +1,23 @@
 """What grows with a run's length and with the number of runs: ``python -m bench.growth``.
 
-Long runs are written straight into blocks, as the sealer would have left them; everything that is
-measured then goes the way of a request through the service.
+Long runs are written straight into blocks; everything that is measured then goes the way of a
+request through the service.
 """
 
 import argparse
 import asyncio
-import random
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import psycopg
 
-from bench.ingest import metrics
-from bench.machine import describe, load, median
+from bench.long_run import lengthen, pushed
+from bench.machine import median
+from bench.report import Data, grid, show
+from bench.run_list import QUERIES, measure_counts
+from bench.timing import both_clocks, timed_request
 from gadwatch_service.app import create_app
-from gadwatch_service.history import repository as history
-from gadwatch_service.history.blocks import BLOCK_STEPS, make_group
-from gadwatch_service.history.steps import StoredStep
-from gadwatch_service.history.table import Table
 from gadwatch_service.ingest.parse import Push, PushedStep
 from gadwatch_service.settings import Settings
 from gadwatch_service.store.database import driver_connection
@@ -30,96 +25,84 @@ from gadwatch_service.upkeep.sealing import seal
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
 COUNTS = (10, 1_000, 10_000)
-WIDTH = 50
+TURNS, BLOCK = 20, 50
 
 
-async def timed(client: httpx2.AsyncClient, address: str, rounds: int = 9) -> float:
-    """Milliseconds of a request, its way through the service included: the median."""
-    taken = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        (await client.get(address)).raise_for_status()
-        taken.append((time.perf_counter() - begun) * 1000)
-    return median(taken)
+def measure(lengths: tuple[int, ...] = LENGTHS, counts: tuple[int, ...] = COUNTS) -> Data:
+    """Chart, assessment and a step at each length; the list at each number of runs."""
+    return asyncio.run(_measure(lengths, counts))
 
 
-def pushed(first: int, count: int, seed: int) -> list[PushedStep]:
-    """Steps as they come from a trainer."""
-    rng = random.Random(seed)
-    return [
-        PushedStep(step, metrics(rng, WIDTH), 1.7e9 + step) for step in range(first, first + count)
-    ]
+async def _measure(lengths: tuple[int, ...], counts: tuple[int, ...]) -> Data:
+    with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
+        settings = Settings(data_dir=Path(folder), run_workers=False)
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            token = settings.owner_token_path.read_text().strip()
+            async with httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app),
+                base_url="http://127.0.0.1",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=300,
+            ) as client:
+                state = app.state
+                grown = [await _measure_length(client, state, length) for length in lengths]
+                size = await bytes_a_point(state)
+                model = f"run-{lengths[0]}"
+                listed = await measure_counts(client, state.embedded.url(), model, counts)
+    return {"lengths": grown, "bytes": size, "counts": listed}
 
 
-async def processor_ms(work: Callable[[], Awaitable[Any]]) -> float:
-    """Milliseconds of this process's processor time."""
-    begun = time.process_time()
-    await work()
-    return (time.process_time() - begun) * 1000
-
-
-async def push_single_steps(state: Any, run: str, first: int, count: int) -> float:
-    """Processor milliseconds a step, one step a request."""
-    steps = pushed(first, count, first)
-
-    async def work() -> None:
-        for step in steps:
-            await state.ingest.push(run, Push(steps=[step]))
-
-    return await processor_ms(work) / count
-
-
-async def lengthen(state: Any, run: str, first: int, last: int) -> None:
-    """Give a run the blocks of steps ``first`` … ``last``; the newest attempt ends there."""
+async def _measure_length(client: httpx2.AsyncClient, state: Any, length: int) -> dict[str, float]:
+    run, fresh = f"run-{length}", f"fresh-{length}"
+    for name in (run, fresh):
+        await client.post("/api/v1/runs", json={"id": name, "stage": "warmup", "warmup_steps": 253})
+    await state.ingest.push(run, Push(steps=pushed(1, 300, 0)))
+    end = await lengthen(state, run, length)
+    steps = await step_costs(state, fresh, run, end)
     async with state.keeper.hold(run) as hold:
-        rows = [
-            StoredStep(one.step, float(one.time or 0), list(one.metrics.values()))
-            for one in pushed(first, BLOCK_STEPS, 1)
-        ]
-        for start in range(first, last, BLOCK_STEPS):
-            for offset, row in enumerate(rows):
-                row.step = start + offset
-                row.time = 1.7e9 + row.step
-            await history.add_blocks(hold.driver, run, 1, make_group(Table.of_rows(rows)))
-        row = hold.run.row
-        row.last_step = start + BLOCK_STEPS - 1
-        row.steps = row.last_step
-        hold.judged = True
+        await seal(hold)
+    await _vacuum(state)
+    address = f"/api/v1/runs/{run}"
+    line = f"{address}/series?metric=critic/d_acc&points=2000"
+    middle = length // 2
+    addresses = {
+        "chart": line,
+        "wall": f"{line}&axis=wall",
+        "zoom": f"{line}&from={middle}&to={middle + 5000}",
+        "assessment": f"{address}/assessment",
+    }
+    times = {name: median(await timed_request(client, one)) for name, one in addresses.items()}
+    return {"steps": length, **times, **steps}
 
 
-async def measure_lengths(client: httpx2.AsyncClient, state: Any, lengths: list[int]) -> None:
-    """Chart, assessment and cost a step at each length."""
-    for length in lengths:
-        run = f"run-{length}"
-        await client.post("/api/v1/runs", json={"id": run, "stage": "warmup", "warmup_steps": 253})
-        await state.ingest.push(run, Push(steps=pushed(1, 300, 0)))
-        first = await push_single_steps(state, run, 301, 1000)
-        async with state.keeper.hold(run) as hold:
-            begin = hold.run.row.last_step + 1
-        if length > begin:
-            await lengthen(state, run, begin, length)
-        async with state.keeper.hold(run) as hold:
-            end = hold.run.row.last_step
-        last = await push_single_steps(state, run, end + 1, 1000)
-        async with state.keeper.hold(run) as hold:
-            await seal(hold)
-        await vacuum(state)
+async def step_costs(state: Any, fresh: str, long: str, end: int) -> dict[str, float]:
+    """Milliseconds a step, one step a request: a run's first 1000 and a long run's last 1000.
 
-        address = f"/api/v1/runs/{run}"
-        line = f"{address}/series?metric=critic/d_acc&points=2000"
-        middle = length // 2
-        chart = await timed(client, line)
-        wall = await timed(client, f"{line}&axis=wall")
-        zoom = await timed(client, f"{line}&from={middle}&to={middle + 5000}")
-        assess = await timed(client, f"{address}/assessment")
-        print(
-            f"{length:>9,} steps: chart {chart:.1f} ms, by wall time {wall:.1f} ms, zoomed "
-            f"{zoom:.1f} ms, assessment {assess:.1f} ms; a single step: first 1000 {first:.3f} ms, "
-            f"last 1000 {last:.3f} ms of processor ({last / first:.2f} x)"
-        )
+    The two take turns, so that other work on the machine troubles them alike.
+    """
+    kinds = {
+        "first": (fresh, pushed(1, TURNS * BLOCK, 1)),
+        "last": (long, pushed(end + 1, 1000, 2)),
+    }
+    clocks: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
+    for turn in range(TURNS):
+        for name, (run, steps) in kinds.items():
+            block = steps[turn * BLOCK : (turn + 1) * BLOCK]
+            clocks[name].append(await both_clocks(_push_singly(state, run, block)))
+    return {
+        f"{name}_{clock}": median([one[at] for one in taken]) / BLOCK
+        for name, taken in clocks.items()
+        for at, clock in enumerate(("wall", "processor"))
+    }
 
 
-async def vacuum(state: Any) -> None:
+async def _push_singly(state: Any, run: str, steps: list[PushedStep]) -> None:
+    for step in steps:
+        await state.ingest.push(run, Push(steps=[step]))
+
+
+async def _vacuum(state: Any) -> None:
     """What autovacuum would have done by then."""
     async with state.database.drivers.connection() as driver:
         await driver.execute("SET statement_timeout = 0")
@@ -138,64 +121,47 @@ async def bytes_a_point(state: Any) -> float:
     return float(row[0]) / float(row[1])
 
 
-async def measure_counts(client: httpx2.AsyncClient, url: str, counts: list[int]) -> None:
-    """The list of runs at each number of runs."""
-    address = url.replace("+psycopg", "")
-    for count in counts:
-        with psycopg.connect(address, autocommit=True) as connection:
-            make_runs(connection, count)
-        for query in ("", "?sort=-latest:critic/d_acc", "?q=run-77&sort=name", "?health=critical"):
-            taken = await timed(client, f"/api/v1/runs{query}")
-            print(f"{count:>9,} runs: list{query or ' (newest)'} {taken:.1f} ms")
-
-
-def make_runs(connection: psycopg.Connection[Any], count: int) -> None:
-    """Fill the tables of runs up to ``count`` rows by copying one real run."""
-    for table in ("runs", "run_states"):
-        columns = [
-            row[0]
-            for row in connection.execute(
-                "SELECT column_name FROM information_schema.columns WHERE table_name = %s",
-                [table],
-            ).fetchall()
-        ]
-        made = {
-            "run_id": "'many-' || n",
-            "name": "'run-' || n",
-            "created_at": "created_at + n * interval '1 minute'",
-            "health": "(ARRAY['ok', 'warning', 'critical', 'unknown'])[1 + n % 4]",
-            "latest": "jsonb_set(latest, '{critic/d_acc}', to_jsonb(n % 97 / 100.0))",
-        }
-        values = ", ".join(made.get(name, name) for name in columns)
-        connection.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table}, "
-            f"generate_series(1, {count}) AS n WHERE run_id = 'run-1000' ON CONFLICT DO NOTHING"
+def table(data: Data) -> str:
+    """One table for lengths, one for numbers of runs."""
+    lengths = [
+        (
+            f"{one['steps']:,}",
+            *(f"{one[name]:.1f}" for name in ("chart", "wall", "zoom", "assessment")),
+            f"{one['first_wall']:.2f} ({one['first_processor']:.2f})",
+            f"{one['last_wall']:.2f} ({one['last_processor']:.2f})",
         )
-    connection.execute("ANALYZE runs, run_states")
+        for one in data["lengths"]
+    ]
+    heads = (
+        "steps",
+        "chart ms",
+        "by wall time ms",
+        "zoomed ms",
+        "assessment ms",
+        "one of the first 1000 steps: ms (processor)",
+        "one of the last 1000 steps",
+    )
+    counts = [
+        (f"{one['runs']:,}", *(f"{one[query]:.1f}" for query in QUERIES)) for one in data["counts"]
+    ]
+    names = ("newest ms", "by a latest value ms", "searched, by name ms", "critical ones ms")
+    return "\n\n".join(
+        (
+            grid(heads, lengths),
+            f"{data['bytes']:.2f} bytes a point once sealed, indexes included.",
+            grid(("runs", *names), counts),
+        )
+    )
 
 
-async def main() -> None:
-    """Measure and print everything."""
+def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lengths", type=int, nargs="*", default=LENGTHS)
     parser.add_argument("--counts", type=int, nargs="*", default=COUNTS)
     options = parser.parse_args()
-    print(f"{describe()}; load {load()}")
-    with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
-        settings = Settings(data_dir=Path(folder), run_workers=False)
-        app = create_app(settings)
-        async with app.router.lifespan_context(app):
-            token = settings.owner_token_path.read_text().strip()
-            async with httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=app),
-                base_url="http://127.0.0.1",
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=300,
-            ) as client:
-                await measure_lengths(client, app.state, list(options.lengths))
-                print(f"{await bytes_a_point(app.state):.2f} bytes a point, sealed, with indexes")
-                await measure_counts(client, app.state.embedded.url(), list(options.counts))
+    show(table(measure(tuple(options.lengths), tuple(options.counts))))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.serving import ServedProcess, serve
 
-from bench.ingest import metrics, postgres_pid
-from bench.machine import cpu_seconds, describe, load, median
+from bench.machine import cpu_seconds, median, postgres_pid
+from bench.report import Data, grid, show
+from bench.shape import metrics
+from bench.timing import seconds_of
 from gadwatch_cli.check import read_log
 from gadwatch_cli.connection import Connection
 from gadwatch_cli.upload import Upload, create_run
@@ -32,13 +34,6 @@ def write_log(path: Path, steps: int, width: int) -> None:
         for step in range(1, steps + 1):
             row = {"step": step, "time": 1.7e9 + step, "metrics": metrics(rng, width)}
             file.write(json.dumps(row) + "\n")
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that ``work`` takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
 
 
 def parse(path: Path) -> None:
@@ -64,45 +59,57 @@ def command(served: ServedProcess, path: Path, run: str) -> None:
     )
 
 
-def main() -> None:
-    """Measure and print."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--steps", type=int, default=20_000)
-    options.add_argument("--metrics", type=int, default=50)
-    options.add_argument("--rounds", type=int, default=3)
-    wish = options.parse_args()
-    print(f"{describe()}; load {load()}")
+def measure(steps: int = 20_000, width: int = 50, rounds: int = 3) -> Data:
+    """Steps a second of reading alone, of reading and sending, and of the whole command."""
     with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
         path = Path(folder) / "log.jsonl"
-        write_log(path, wish.steps, wish.metrics)
+        write_log(path, steps, width)
         data_dir = Path(folder) / "service"
         data_dir.mkdir()
-
-        def tell(name: str, seconds: list[float]) -> None:
-            rate = wish.steps / median(seconds)
-            print(f"{name}: {rate:,.0f} steps/s of {wish.metrics} metrics (median; load {load()})")
-
-        tell("reading alone", [timed(lambda: parse(path)) for _ in range(wish.rounds)])
+        reading = [seconds_of(partial(parse, path)) for _ in range(rounds)]
         with EmbeddedPostgres(data_dir), serve(data_dir, None) as served:
             pids = (served.process.pid, postgres_pid(data_dir))
-            before = [cpu_seconds(pid) for pid in pids]
-            own = time.process_time()
-            sent = [timed(lambda n=n: send(served, path, f"sent-{n}")) for n in range(wish.rounds)]  # type: ignore[misc]
-            tell("read, sent and judged", sent)
-            service, postgres = (
-                (cpu_seconds(pid) - was) / wish.rounds
-                for pid, was in zip(pids, before, strict=True)
-            )
-            client = (time.process_time() - own) / wish.rounds
-            print(
-                f"  processor seconds an import: client {client:.2f}, service {service:.2f}, "
-                f"Postgres {postgres:.2f}"
-            )
+            before = [time.process_time(), *map(cpu_seconds, pids)]
+            sent = [seconds_of(partial(send, served, path, f"sent-{n}")) for n in range(rounds)]
+            after = [time.process_time(), *map(cpu_seconds, pids)]
             whole = [
-                timed(lambda n=n: command(served, path, f"whole-{n}"))  # type: ignore[misc]
-                for n in range(wish.rounds)
+                seconds_of(partial(command, served, path, f"whole-{n}")) for n in range(rounds)
             ]
-            tell("the command `gadwatch import`, its start included", whole)
+    return {
+        "width": width,
+        "reading": steps / median(reading),
+        "sent": steps / median(sent),
+        "command": steps / median(whole),
+        "cpu_us": [
+            (now - was) * 1e6 / rounds / steps for was, now in zip(before, after, strict=True)
+        ],
+    }
+
+
+def table(data: Data) -> str:
+    """What an import does and where its processor time goes."""
+    client, service, postgres = (f"{one:.0f}" for one in data["cpu_us"])
+    rows = [
+        ("reading and parsing alone", f"{data['reading']:,.0f}"),
+        (
+            "read, sent, stored and judged",
+            f"{data['sent']:,.0f}",
+            f"{client} the reader, {service} the service, {postgres} Postgres",
+        ),
+        ("the command `gadwatch import`, its start included", f"{data['command']:,.0f}"),
+    ]
+    heads = (f"what, {data['width']} metrics a step", "steps/s", "processor, µs a step")
+    return grid(heads, rows)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--metrics", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=3)
+    wish = parser.parse_args()
+    show(table(measure(wish.steps, wish.metrics, wish.rounds)))
 
 
 if __name__ == "__main__":

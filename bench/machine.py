@@ -26,6 +26,11 @@ def describe() -> str:
     )
 
 
+def postgres_pid(data_dir: Path) -> int:
+    """The main process of the embedded server under ``data_dir``."""
+    return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+
+
 def cpu_seconds(*pids: int) -> float:
     """Processor time that these processes and all their children have used so far."""
     total = 0.0
