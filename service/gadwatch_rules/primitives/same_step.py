@@ -1,13 +1,13 @@
 """Rules that compare metrics of the same step."""
 
 from collections.abc import Mapping
-from math import exp, log1p
+from math import exp, log1p, sqrt
 from typing import ClassVar
 
 from gadwatch_rules import catalogue as m
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
-from gadwatch_rules.window import median
+from gadwatch_rules.window import median, usual_spread
 
 
 class Identity(Rule):
@@ -110,11 +110,17 @@ class Gap(Rule):
     """How far a metric lies above another one, such as training above fresh data.
 
     Judged whenever the other one comes, against the smoothed metric. One measurement beyond
-    ``critical`` is enough, for such probes come seldom and are large.
+    ``critical`` is enough, for such probes come seldom and are large. Both bounds widen by
+    what noise alone does to the smoothed metric (``noise`` standard errors).
     """
 
     kind = "gap"
-    DEFAULTS: ClassVar[Mapping[str, float]] = {"ok": 0.15, "critical": 0.25, "smooth": 8}
+    DEFAULTS: ClassVar[Mapping[str, float]] = {
+        "ok": 0.15,
+        "critical": 0.25,
+        "smooth": 8,
+        "noise": 3.0,
+    }
     OPTIONS = frozenset({"other"})
     other: str
 
@@ -135,17 +141,28 @@ class Gap(Rule):
         """Both metrics."""
         return (self.metric, self.other)
 
+    @property
+    def window(self) -> int:
+        """Enough values to tell their noise."""
+        return 32
+
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge when the other metric has come."""
         base, other = view.windows[self.metric], view.windows[self.other]
         if not base.values:
             return None
-        level = median(base.values[-int(self.thresholds["smooth"]) :])
-        gap = level - other.last
         limits = self.thresholds
+        recent = base.values[-int(limits["smooth"]) :]
+        level = median(recent)
+        gap = level - other.last
         if gap <= limits["ok"]:
             return OK
-        critical = gap > limits["critical"]
+        # A median is 1.25 times as noisy as a mean.
+        noise = usual_spread(base.values[-self.window :]) / sqrt(len(recent))
+        slack = 1.25 * limits["noise"] * noise
+        if gap <= limits["ok"] + slack:
+            return OK
+        critical = gap > limits["critical"] + slack
         status = Status.CRITICAL if critical else Status.WARNING
         return Result(
             status,
