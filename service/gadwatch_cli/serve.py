@@ -1,12 +1,17 @@
+import gc
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadwatch_cli.console import err
 from gadwatch_cli.errors import Failure
+
+if TYPE_CHECKING:
+    from gadwatch_service.settings import Settings
 
 
 def serve(
@@ -23,14 +28,43 @@ def serve(
 ) -> None:
     """Run the service and its dashboard; without GADWATCH_DATABASE_URL on an embedded Postgres."""
     with starting():
-        from gadwatch_dashboards import install
+        # What is imported stays; looking for garbage in it would take a fifth of the start. The
+        # server turns it on again.
+        gc.disable()
         from gadwatch_service.logs import configure_logging
-        from gadwatch_service.server import run_server
         from gadwatch_service.settings import load_settings
 
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         configure_logging(settings.log_level, settings.log_format)
-        run_server(settings, [install], _announce)
+        with _database_meanwhile(settings):
+            from gadwatch_dashboards import install
+            from gadwatch_service.server import run_server
+
+            run_server(settings, [install], _announce)
+
+
+@contextmanager
+def _database_meanwhile(settings: "Settings") -> Iterator[None]:
+    """The embedded Postgres starts while the service is imported, which then joins it."""
+    from gadwatch_service.store.embedded import EmbeddedError, EmbeddedPostgres
+
+    if settings.database_url is not None:
+        yield
+        return
+    embedded = EmbeddedPostgres(settings.data_dir)
+
+    def start() -> None:
+        # The service tries again, and says what is wrong.
+        with suppress(EmbeddedError, OSError):
+            embedded.start()
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        embedded.stop()
 
 
 @contextmanager
@@ -57,12 +91,15 @@ def starting() -> Iterator[None]:
 
 
 def _is_expected(error: Exception) -> bool:
+    import psycopg
     from sqlalchemy.exc import OperationalError
 
     from gadwatch_service.settings import SettingsError
     from gadwatch_service.store.embedded import EmbeddedError
 
-    return isinstance(error, (SettingsError, EmbeddedError, OperationalError))
+    return isinstance(
+        error, (SettingsError, EmbeddedError, OperationalError, psycopg.OperationalError)
+    )
 
 
 def _announce(url: str, login_path: str | None) -> None:

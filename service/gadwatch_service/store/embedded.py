@@ -7,9 +7,15 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
+
+from gadwatch_service.store import postmaster
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = logging.getLogger("gadwatch.store")
 
@@ -89,12 +95,7 @@ class EmbeddedPostgres:
 
     def is_alive(self) -> bool:
         """Whether the server's process exists; cheap enough to be asked every second."""
-        try:
-            first_line = (self.folder / "postmaster.pid").read_text().partition("\n")[0]
-            os.kill(int(first_line), 0)
-        except (OSError, ValueError):
-            return False
-        return True
+        return postmaster.is_alive(self.folder)
 
     def stop(self) -> None:
         """Leave it; the last one to leave stops the server."""
@@ -108,7 +109,7 @@ class EmbeddedPostgres:
                     fcntl.flock(others, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return
-                if self._is_running():
+                if self.is_alive():
                     self._run("pg_ctl", "-w", "-m", "fast", "stop")
 
     def _leave(self) -> None:
@@ -117,19 +118,23 @@ class EmbeddedPostgres:
             self._handle = None
 
     def _ensure_running(self) -> None:
-        if self._is_running():
-            return
+        if not self.is_alive():
+            self._start_server()
+        # Also one that is there already: whoever started it may have died before this.
+        self._ensure_database()
+
+    def _start_server(self) -> None:
         if self._user:
             for path in (self.folder, self._bin):
                 _let_pass(path)
         if not (self.folder / "PG_VERSION").exists():
             self._create()
+        postmaster.disown(self.folder)
         self._make_socket_dir()
         options = {**OPTIONS, "unix_socket_directories": str(self.socket_dir)}
         arguments = " ".join(f"-c {name}='{value}'" for name, value in options.items())
         self._run("pg_ctl", "-w", "-t", str(START_SECONDS), "-o", arguments,
                   "-l", str(self.folder / "server.log"), "start")  # fmt: skip
-        self._ensure_database()
 
     def _create(self) -> None:
         """Make the data folder under another name, so that a kill cannot leave half of one."""
@@ -156,20 +161,28 @@ class EmbeddedPostgres:
         self._own(self.socket_dir)
 
     def _ensure_database(self) -> None:
-        import psycopg
-
-        address = f"host={self.socket_dir} user=postgres dbname=postgres"
-        with psycopg.connect(address, autocommit=True) as connection:
+        with self._connect() as connection:
             found = connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
             ).fetchone()
             if not found:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
 
-    def _is_running(self) -> bool:
-        return (self.folder / "postmaster.pid").exists() and (
-            self._call("pg_ctl", "status").returncode == 0
-        )
+    def _connect(self) -> "psycopg.Connection":
+        """A connection to the server, once it lets one in: it may still be recovering."""
+        import psycopg
+
+        address = f"host={self.socket_dir} user=postgres dbname=postgres"
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return psycopg.connect(address, autocommit=True)
+            except psycopg.OperationalError as error:
+                if time.monotonic() > end or not self.is_alive():
+                    raise EmbeddedError(
+                        f"the embedded database in {self.folder} lets nobody in: {error}"
+                    ) from error
+                time.sleep(0.05)
 
     def _own(self, path: Path) -> None:
         if self._user:
@@ -230,4 +243,5 @@ def _let_pass(path: Path) -> None:
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
+            log.warning("others may now pass through %s (not list it): Postgres has to", folder)
             folder.chmod(mode | stat.S_IXOTH)

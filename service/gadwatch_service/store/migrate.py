@@ -1,12 +1,14 @@
+"""The schema's way to the newest revision.
+
+Alembic is imported only when there is something to do: it would cost every start a tenth of its
+time.
+"""
+
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+import psycopg
 from sqlalchemy import create_engine
 
 import gadwatch_service
@@ -15,7 +17,15 @@ from gadwatch_service.store.tables import Base
 
 def upgrade(url: str) -> None:
     """Bring the database to the newest schema; safe when several processes do it at once."""
-    command.upgrade(_config(url), "head")
+    if is_current(url):
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_folder()))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
 
 
 def is_current(url: str) -> bool:
@@ -24,23 +34,26 @@ def is_current(url: str) -> bool:
 
 
 @cache
-def head_revision() -> str | None:
-    """The newest schema's revision."""
-    return ScriptDirectory(str(_folder())).get_current_head()
+def head_revision() -> str:
+    """The newest schema's revision: the number that the last file's name begins with."""
+    return max(file.name.partition("_")[0] for file in (_folder() / "versions").glob("*_*.py"))
 
 
 def revision_of(url: str) -> str | None:
     """The schema's revision; None for an empty database."""
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+    with psycopg.connect(url.replace("+psycopg", "", 1)) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+    return row[0] if row else None
 
 
 def differences(url: str) -> list[Any]:
     """What the database's schema lacks of, or has beyond, the tables of the code."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
@@ -48,13 +61,6 @@ def differences(url: str) -> list[Any]:
             return list(compare_metadata(context, Base.metadata))
     finally:
         engine.dispose()
-
-
-def _config(url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_folder()))
-    config.attributes["url"] = url
-    return config
 
 
 def _folder() -> Path:

@@ -1,0 +1,149 @@
+"""How soon the service is ready and how much memory it takes: ``python -m bench.footprint``.
+
+The service is started as people start it, on an embedded Postgres. Ready is when ``/readyz``
+answers 200. Memory is the proportional set size (a page shared by n processes counts 1/n in each)
+of the service, of Postgres, and of all their children.
+"""
+
+import argparse
+import http.client
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+from tests.serving import free_port
+
+from bench.machine import describe, load, postgres_pid
+
+_BATCH = 10
+_METRICS = [f"actor/metric_{number:02}" for number in range(50)]
+
+
+class Service:
+    """One installation that is started again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Seconds until it is ready."""
+        environment = {
+            **os.environ,
+            "GADWATCH_DATA_DIR": str(self.folder),
+            "GADWATCH_PORT": str(self._port),
+        }
+        begun = time.perf_counter()
+        with (self.folder / "output.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gadwatch_cli", "serve"],
+                env=environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        while not self._is_ready():
+            time.sleep(0.01)
+        return time.perf_counter() - begun
+
+    def end(self, how: signal.Signals) -> None:
+        """End it."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        self._process.wait()
+
+    @contextmanager
+    def client(self) -> Iterator[httpx2.Client]:
+        """A client with the owner's token."""
+        headers = {"Authorization": f"Bearer {(self.folder / 'owner-token').read_text().strip()}"}
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{self._port}/api/v1", headers=headers, timeout=60,
+            verify=False,
+        ) as client:  # fmt: skip
+            yield client
+
+    def memory(self) -> tuple[float, float]:
+        """MB of the service and of Postgres."""
+        assert self._process is not None
+        return _megabytes(self._process.pid), _megabytes(postgres_pid(self.folder))
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+def _megabytes(pid: int) -> float:
+    process = psutil.Process(pid)
+    total = 0
+    for one in (process, *process.children(recursive=True)):
+        try:
+            total += one.memory_full_info().pss
+        except psutil.NoSuchProcess:
+            continue
+    return total / 1e6
+
+
+def push_round(client: httpx2.Client, runs: int, first: int) -> None:
+    """Give every run one batch of steps."""
+    rng = random.Random(first)
+    for number in range(runs):
+        steps = [
+            {
+                "step": step,
+                "time": time.time(),
+                "metrics": {name: rng.random() for name in _METRICS},
+            }
+            for step in range(first, first + _BATCH)
+        ]
+        client.post(f"/runs/run-{number}/steps", json={"steps": steps}).raise_for_status()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.footprint", description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000, help="active runs")
+    parser.add_argument("--rounds", type=int, default=5, help="starts that are measured")
+    parser.add_argument("--minutes", type=float, default=0, help="minutes of load before the end")
+    given = parser.parse_args()
+    print(describe(), f"load {load()}", sep="; ")
+    with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
+        service = Service(Path(folder))
+        print(f"first start, from an empty folder: {service.start():.2f} s")
+        with service.client() as client:
+            for number in range(given.runs):
+                wish = {"id": f"run-{number}", "stage": "warmup", "warmup_steps": 253}
+                client.post("/runs", json=wish).raise_for_status()
+            push_round(client, given.runs, 1)
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            taken = []
+            for _ in range(given.rounds):
+                service.end(how)
+                taken.append(service.start())
+            told = ", ".join(f"{one:.2f}" for one in sorted(taken))
+            print(f"with {given.runs} active runs, after {how.name}: {told} s")
+        end, first, pushed = time.monotonic() + given.minutes * 60, 1 + _BATCH, 0
+        with service.client() as client:
+            while time.monotonic() < end:
+                push_round(client, given.runs, first)
+                first += _BATCH
+                pushed += given.runs * _BATCH
+        mine, postgres = service.memory()
+        print(f"after {given.minutes:g} minutes and {pushed} steps of {len(_METRICS)} metrics: "
+              f"service {mine:.0f} MB, Postgres {postgres:.0f} MB")  # fmt: skip
+        service.end(signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
