@@ -61,6 +61,27 @@ async def test_a_finding_that_was_left_behind_by_a_new_attempt_is_not_repeated(
     assert await office.rows("SELECT * FROM notices") == []
 
 
+async def test_a_run_that_fell_silent_for_good_is_not_repeated_for_ever(
+    office: Office, receiver: Receiver
+) -> None:
+    await office.endpoint(receiver.url, repeat_interval_s=6 * 3600)
+    await office.run("warmup-7")
+    await office.fires("warmup-7")
+    await office.execute(
+        "UPDATE run_states SET status = 'stalled', last_seen_at = :now", now=office.now()
+    )
+    for _ in range(40):
+        await review(office)
+        office.passes(hours=3)
+    assert told(receiver) == ["finding.firing"] + ["finding.repeated"] * 4
+    await office.execute(
+        "UPDATE run_states SET status = 'running', last_seen_at = :now", now=office.now()
+    )
+    office.passes(hours=6)
+    await review(office)
+    assert told(receiver)[5:] == ["finding.repeated"], "it sends again and goes on"
+
+
 async def test_a_deleted_run_is_forgotten(office: Office, receiver: Receiver) -> None:
     await office.endpoint(receiver.url, repeat_interval_s=3600)
     await office.fires("warmup-7")

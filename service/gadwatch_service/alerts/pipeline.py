@@ -68,6 +68,8 @@ class Context:
     open_rules: frozenset[str]
     """The rules with a firing finding in the run."""
     now: datetime
+    abandoned: bool = False
+    """Nothing has come from the run for so long that telling it again helps nobody."""
 
 
 def decide_all(
@@ -90,7 +92,7 @@ def _decide(event: Event, route: Route, notice: Notice | None, context: Context)
         return Decision(event, Reason.SILENCED, until)
     if inhibited(event, context.open_rules):
         return Decision(event, Reason.INHIBITED, context.now + _LOOK_AGAIN)
-    return _begin(event, route.policy, notice, context.now)
+    return _begin(event, route.policy, notice, context)
 
 
 def silenced_until(event: Event, context: Context) -> datetime | None:
@@ -125,7 +127,8 @@ def _end_reason(event: Event, policy: Policy, notice: Notice | None) -> Reason:
     return Reason.RESOLVED if policy.send_resolved else Reason.NOT_WANTED
 
 
-def _begin(event: Event, policy: Policy, notice: Notice | None, now: datetime) -> Decision:
+def _begin(event: Event, policy: Policy, notice: Notice | None, context: Context) -> Decision:
+    now = context.now
     if event.kind is Kind.FINISHED:
         return Decision(event, Reason.FINISHED)
     if event.kind is Kind.MESSAGE:
@@ -147,7 +150,7 @@ def _begin(event: Event, policy: Policy, notice: Notice | None, now: datetime) -
     if repeat is None:
         return Decision(event, Reason.NOTHING_NEW)
     if now >= notice.told_at + repeat:
-        return Decision(event, Reason.REPEAT, later)
+        return Decision(event, Reason.NOTHING_NEW if context.abandoned else Reason.REPEAT, later)
     return Decision(event, Reason.NOTHING_NEW, notice.told_at + repeat)
 
 

@@ -83,6 +83,7 @@ async def record_events(
     now: datetime,
     *,
     assess: Assess,
+    abandoned: bool = False,
 ) -> None:
     """Lead events of one run through the pipeline for every target, and store what follows."""
     run_id = run.run_id
@@ -93,6 +94,7 @@ async def record_events(
         silences=await repository.list_silences(connection, run_id, run.project, now),
         open_rules=await repository.list_open_rules(connection, run_id, run.attempt),
         now=now,
+        abandoned=abandoned,
     )
     newest = await repository.newest_deliveries(connection, run_id)
     sent = False

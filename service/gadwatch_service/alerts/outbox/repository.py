@@ -98,6 +98,12 @@ async def get_run(connection: AsyncConnection, run_id: str) -> RunFacts | None:
     )
 
 
+async def last_seen(connection: AsyncConnection, run_id: str) -> datetime | None:
+    """When something last came from a run."""
+    state = tables.RunState
+    return await connection.scalar(select(state.last_seen_at).where(state.run_id == run_id))
+
+
 async def lock_notices(
     connection: AsyncConnection, run_id: str, subjects: Collection[str]
 ) -> dict[str, dict[str, Notice]]:

@@ -1,7 +1,7 @@
 """Decides anew about what goes on: repeats, ends of silences, inhibitions that have gone."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +13,9 @@ from gadwatch_service.alerts.outbox.record import record_events
 from gadwatch_service.store.database import Database
 
 _BATCH: Final = 200
+
+_ABANDONED: Final = timedelta(days=1)
+"""After such a silence a run was given up without a word: it is not told again and again."""
 
 AssessStored = Callable[[AsyncConnection, str, Language], Awaitable[dict[str, Any]]]
 """Gives the assessment of a stored run, by its id, in a language."""
@@ -57,8 +60,15 @@ async def _review(
     lang = targets[0].policy.lang
     assessment = await assess(connection, run_id, lang)
     events = [_as_it_stands(event, assessment) for event in going_on]
+    seen = await repository.last_seen(connection, run_id)
     await record_events(
-        connection, run, {lang: events}, targets, now, assess=lambda _lang: assessment
+        connection,
+        run,
+        {lang: events},
+        targets,
+        now,
+        assess=lambda _lang: assessment,
+        abandoned=run.status == "stalled" and seen is not None and now - seen > _ABANDONED,
     )
 
 
