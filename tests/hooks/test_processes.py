@@ -225,6 +225,47 @@ def test_a_multiprocessing_child_delivers_before_it_ends(
     assert sorted(service.steps()) == [1, 5]
 
 
+def test_the_workers_of_a_data_loader_may_log(start: Start, service: FakeService) -> None:
+    child = start("""
+        from torch.utils.data import DataLoader
+        class Items:
+            def __len__(self):
+                return 4
+            def __getitem__(self, index):
+                run.log({"loader/item": index}, step=index + 1)
+                return index
+        run.log({"loss": 1.0}, step=9)
+        run.flush()
+        for batch in DataLoader(Items(), num_workers=2, multiprocessing_context="fork"):
+            pass
+    """)
+    returned, errors = ended(child)
+    assert returned == 0, errors
+    assert sorted(service.steps()) == [1, 2, 3, 4, 9]
+    assert service.statuses() == ["finished"]
+
+
+def test_a_spawned_child_delivers_and_leaves_the_run_open(
+    start: Start, service: FakeService, tmp_path: Path
+) -> None:
+    work = "def work(run):\n    run.log({'child': 1}, step=5)\n"
+    tmp_path.joinpath("spawned.py").write_text(work)
+    child = start(
+        """
+        import multiprocessing
+        from spawned import work
+        worker = multiprocessing.get_context("spawn").Process(target=work, args=(run,))
+        worker.start()
+        worker.join()
+        run.log({"a": 1}, step=6)
+        """,
+        PYTHONPATH=str(tmp_path),
+    )
+    returned, errors = ended(child)
+    assert returned == 0, errors
+    assert (service.steps(), service.statuses()) == ([5, 6], ["finished"])
+
+
 def test_a_child_that_is_terminated_does_not_end_its_parents_run(
     start: Start, service: FakeService
 ) -> None:

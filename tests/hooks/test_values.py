@@ -2,6 +2,7 @@ import json
 import math
 import pickle
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,28 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import distributed
+from torch.distributed import FileStore
+from torch.distributed.tensor import DeviceMesh, DTensor, Partial, Replicate
 
 import gadwatch_hooks
+from gadwatch_hooks.cuda import DeviceScalar, _Copy
 from gadwatch_hooks.losses import Losses
 from gadwatch_hooks.plain import plain
-from gadwatch_hooks.values import freeze, numbers_of
+from gadwatch_hooks.values import freeze, is_ready, numbers_of
 from gadwatch_hooks.wire import op_line, step_line, steps_body
 
 torch.set_num_threads(1)
+
+
+class FailedEvent:
+    """What an event says after a device-side assert; no GPU is needed to hear it."""
+
+    def query(self) -> bool:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    synchronize = query
+
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
@@ -56,6 +71,28 @@ def test_everything_that_is_a_number_is_taken(value: Any, number: float | str) -
 )
 def test_everything_else_is_counted(value: Any) -> None:
     assert numbers_of(freeze({"a": value})) == ({}, {"not_a_number": 1})
+
+
+def test_a_dtensor_is_taken_where_no_other_rank_is_needed_for_it(tmp_path: Path) -> None:
+    store = FileStore(str(tmp_path / "store"), 1)
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        mesh = DeviceMesh("cpu", [0])
+        whole, summand = (
+            DTensor.from_local(torch.tensor(0.5), mesh, [placement])
+            for placement in (Replicate(), Partial())
+        )
+        assert numbers_of(freeze({"a": whole, "b": summand})) == ({"a": 0.5}, {"not_a_number": 1})
+    finally:
+        distributed.destroy_process_group()
+
+
+def test_a_device_that_has_failed_costs_its_values_and_nothing_else() -> None:
+    failed = object.__new__(_Copy)
+    failed._values, failed._done = None, FailedEvent()
+    frozen = {"loss": DeviceScalar(failed, 0), "plain": 1.0}
+    assert is_ready(frozen)
+    assert numbers_of(frozen) == ({"plain": 1.0}, {"device_error": 1})
 
 
 def test_nested_mappings_are_flattened() -> None:

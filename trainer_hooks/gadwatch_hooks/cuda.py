@@ -24,7 +24,10 @@ class _Copy:
         self._values: list[Any] | None = None
 
     def is_ready(self) -> bool:
-        return self._values is not None or bool(self._done.query())
+        try:
+            return self._values is not None or bool(self._done.query())
+        except RuntimeError:  # the device has failed: reading will say so, waiting is in vain
+            return True
 
     def values(self) -> list[Any]:
         if self._values is None:
@@ -51,7 +54,7 @@ class DeviceScalar:
         return self._copy.is_ready()
 
     def read(self) -> Any:
-        """The number; waits for the device if it must."""
+        """The number; waits for the device if it must. ``RuntimeError`` where that has failed."""
         return self._copy.values()[self._index]
 
 

@@ -6,8 +6,9 @@ class Losses:
     """What could not be kept, counted by reason. Safe to use from any thread.
 
     Reasons: ``queue_full``, ``spool_full``, ``disk_error``, ``not_a_number``, ``bad_step``,
-    ``bad_name``, ``not_a_mapping``, ``torn`` (cut off by a crash), ``rejected`` and
-    ``config_rejected`` (refused by the service) and ``internal_error``.
+    ``bad_name``, ``not_a_mapping``, ``device_error`` (of values on a GPU that has failed),
+    ``after_finish``, ``torn`` (cut off by a crash), ``rejected`` and ``config_rejected`` (refused
+    by the service) and ``internal_error``.
     """
 
     def __init__(self) -> None:

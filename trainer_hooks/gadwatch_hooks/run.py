@@ -332,4 +332,4 @@ def _close_at_end_of_child(run: Run) -> None:
     if "multiprocessing.util" in sys.modules:
         from multiprocessing.util import Finalize
 
-        Finalize(run, Run.finish, args=(run,), exitpriority=10)
+        Finalize(run, run.end_with_process, args=("finished",), exitpriority=10)

@@ -16,6 +16,7 @@ from numbers import Real
 from typing import Any
 
 from gadwatch_hooks.cuda import DeviceScalar, snapshot
+from gadwatch_hooks.strict import tell_once
 
 LONGEST_NAME = 250
 """Characters that the service allows a metric's name by default."""
@@ -32,7 +33,8 @@ def freeze(metrics: Mapping[Any, Any]) -> dict[Any, Any]:
         return taken
     frozen: dict[Any, Any] = {}
     on_device: dict[Any, Any] = {}
-    for name, value in _flat(taken):
+    for name, given in _flat(taken):
+        value = _own_copy(given) if hasattr(given, "placements") else given
         if _is_cuda(value):
             on_device[name] = value
             frozen[name] = None  # keeps the place
@@ -54,7 +56,11 @@ def numbers_of(frozen: Mapping[Any, Any]) -> tuple[dict[str, float | str], Count
     for name, value in frozen.items():
         if value is None:
             continue
-        number = _number(value)
+        try:
+            number = _number(value)
+        except RuntimeError:  # a kernel before it has failed; the rest of the step is still good
+            refused["device_error"] += 1
+            continue
         if number is None:
             refused["not_a_number"] += 1
         elif name not in _known_names and not _is_name(name):
@@ -116,6 +122,18 @@ def _holds_one(value: Any) -> bool:
         return False
     count = value.numel() if hasattr(value, "numel") else getattr(value, "size", None)
     return bool(count == 1)
+
+
+def _own_copy(value: Any) -> Any:
+    """The number that this rank holds of a ``DTensor``.
+
+    One that is sharded or not yet reduced would need the other ranks to answer, and they do not
+    log: it is refused. ``value.full_tensor()``, called on every rank, makes a number of it.
+    """
+    if all(placement.is_replicate() for placement in value.placements):
+        return value.to_local()
+    tell_once("dtensor", "a DTensor that is not replicated is no number; log its full_tensor()")
+    return _NOT_A_NUMBER
 
 
 def _is_cuda(value: Any) -> bool:
