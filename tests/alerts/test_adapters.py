@@ -136,6 +136,117 @@ ALERTMANAGER = {
 }
 
 
+TEXT = {"type": "string", "minLength": 1}
+RUN = {
+    "type": "object",
+    "required": ["run_id", "name", "project", "stage", "status", "step", "attempt"],
+}
+WEBHOOK = {
+    "type": "object",
+    "required": ["type", "timestamp", "data"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"enum": list(webhook.TYPES.values())},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "data": {
+            "type": "object",
+            "required": ["reason", "severity", "title", "text", "link", "stories"],
+            "additionalProperties": False,
+            "properties": {
+                "reason": {"enum": [str(reason) for reason in webhook.TYPES]},
+                "severity": {"enum": ["info", "notice", "warning", "critical"]},
+                "title": TEXT,
+                "text": TEXT,
+                "link": {"type": "string", "format": "uri"},
+                "stories": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["run", "items", "assessment"],
+                        "properties": {
+                            "run": RUN,
+                            "items": {
+                                "type": "array",
+                                "minItems": 1,
+                                "items": {"type": "object", "required": ["reason", "event"]},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def _robot(**content: Any) -> dict[str, Any]:
+    """What a chat robot takes: ``msgtype`` markdown, and nothing besides."""
+    return {
+        "type": "object",
+        "required": ["msgtype", "markdown"],
+        "additionalProperties": False,
+        "properties": {
+            "msgtype": {"const": "markdown"},
+            "markdown": {
+                "type": "object",
+                "required": list(content),
+                "additionalProperties": False,
+                "properties": content,
+            },
+        },
+    }
+
+
+DINGTALK = _robot(title=TEXT, text=TEXT)
+WECOM = _robot(content=TEXT)
+
+PLAIN = {
+    "type": "object",
+    "required": ["tag", "content"],
+    "properties": {"tag": {"const": "plain_text"}, "content": TEXT},
+}
+FEISHU = {
+    "type": "object",
+    "required": ["msg_type", "card"],
+    "additionalProperties": False,
+    "properties": {
+        "msg_type": {"const": "interactive"},
+        "timestamp": {"type": "string", "pattern": "^[0-9]{10}$"},
+        "sign": TEXT,
+        "card": {
+            "type": "object",
+            "required": ["header", "elements"],
+            "properties": {
+                "header": {
+                    "type": "object",
+                    "required": ["template", "title"],
+                    "properties": {
+                        "template": {"enum": ["red", "orange", "blue", "green"]},
+                        "title": PLAIN,
+                    },
+                },
+                "elements": {
+                    "type": "array",
+                    "minItems": 2,
+                    "items": {
+                        "oneOf": [
+                            {
+                                "required": ["tag", "text"],
+                                "properties": {"tag": {"const": "div"}, "text": PLAIN},
+                            },
+                            {
+                                "required": ["tag", "actions"],
+                                "properties": {"tag": {"const": "action"}},
+                            },
+                        ]
+                    },
+                },
+            },
+        },
+    },
+}
+
+
 def outgoing(
     *items: tuple[Reason, Event],
     secrets: tuple[str, ...] = (),
@@ -192,6 +303,21 @@ def test_slack_blocks_keep_within_the_limits_whatever_names_hold(name: str, text
 def test_the_alertmanager_payload_is_version_4(message: Outgoing) -> None:
     body = json.loads(alertmanager.shape(message).body)
     jsonschema.validate(body, ALERTMANAGER, format_checker=jsonschema.FormatChecker())
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize(
+    ("adapter", "schema"),
+    [(webhook, WEBHOOK), (feishu, FEISHU), (dingtalk, DINGTALK), (wecom, WECOM)],
+)
+def test_bodies_are_what_their_receivers_take(
+    adapter: Any, schema: dict[str, Any], message: Outgoing
+) -> None:
+    secret = webhook.new_secret()
+    signed = Outgoing("msg_1", message.message, message.text, URL, (secret,), NOW)
+    for one in (message, signed):
+        body = json.loads(adapter.shape(one).body)
+        jsonschema.validate(body, schema, format_checker=jsonschema.FormatChecker())
 
 
 def test_an_end_has_the_fingerprint_of_its_beginning() -> None:

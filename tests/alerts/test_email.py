@@ -1,13 +1,21 @@
 """E-mail through a real mail server on the loopback address."""
 
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message as Mail
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gadwatch_service.alerts.adapters.email import EmailAdapter
 from gadwatch_service.alerts.events import Reason
@@ -98,6 +106,79 @@ async def test_the_servers_codes_decide(
 async def test_a_missing_server_is_tried_again() -> None:
     adapter = EmailAdapter("smtp://127.0.0.1:9", "gadwatch@example.org")
     assert (await adapter.send(mail_to("a@example.org"))).result is Result.RETRY
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Key and certificate of a mail server called localhost, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begun = datetime.now(UTC) - timedelta(hours=1)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begun)
+        .not_valid_after(begun + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "server.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def guarded_server(mailbox: Mailbox, certificate: Path) -> Iterator[int]:
+    """A mail server that wants STARTTLS and a password."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def knows(*given: Any) -> AuthResult:
+        login: LoginPassword = given[-1]
+        return AuthResult(success=login == LoginPassword(b"ann@x", b"pass:word"), handled=False)
+
+    controller = AnyPort(
+        mailbox,
+        hostname="127.0.0.1",
+        port=0,
+        tls_context=context,
+        require_starttls=True,
+        auth_required=True,
+        authenticator=knows,
+    )
+    controller.start()
+    yield controller.port
+    controller.stop()
+
+
+@pytest.mark.anyio
+async def test_a_mail_goes_over_tls_with_a_password(
+    mailbox: Mailbox, guarded_server: int, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    for user, result in (("ann%40x:pass%3Aword", Result.DELIVERED), ("a:b", Result.RETRY)):
+        url = f"smtp+starttls://{user}@localhost:{guarded_server}"
+        outcome = await EmailAdapter(url, "gadwatch@example.org").send(mail_to("a@example.org"))
+        assert outcome.result is result, outcome
+    assert "refuses the login" in outcome.detail
+    assert len(mailbox.mails) == 1
+
+
+@pytest.mark.anyio
+async def test_no_password_is_told_to_a_server_that_nobody_vouches_for(
+    mailbox: Mailbox, guarded_server: int
+) -> None:
+    url = f"smtp+starttls://ann%40x:pass%3Aword@localhost:{guarded_server}"
+    outcome = await EmailAdapter(url, "gadwatch@example.org").send(mail_to("a@example.org"))
+    assert outcome.result is Result.RETRY
+    assert "certificate" in outcome.detail
+    assert mailbox.mails == []
 
 
 @pytest.mark.parametrize("address", ["", "nobody", "a@b, c", "a@@b", "a@b\nBcc: c@d", "ä@b.org"])

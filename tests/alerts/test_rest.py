@@ -94,6 +94,8 @@ async def test_a_rotated_secret_signs_beside_the_old_one(
     [
         ({"url": "ftp://example.org/x"}, "https://"),
         ({"url": "http://user:word@example.org/"}, "user name"),
+        ({"url": "http://10.1.2.3/"}, "GADWATCH_ALERT_ALLOW_PRIVATE"),
+        ({"url": "http://[::ffff:10.1.2.3]/"}, "GADWATCH_ALERT_ALLOW_PRIVATE"),
         ({"kind": "email", "url": "a@example.org"}, "GADWATCH_SMTP_URL"),
         ({"kind": "slack", "secret": "not needed here"}, "takes none"),
         ({"kind": "pager"}, "slack"),

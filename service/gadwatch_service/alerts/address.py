@@ -78,6 +78,18 @@ def check_addresses(host: str, addresses: Iterable[str], allowed: Iterable[Netwo
             )
 
 
+def check_literal(host: str, allowed: Iterable[Network] = ()) -> None:
+    """Raise :class:`RefusedAddressError` when a host is itself an address that is refused.
+
+    Of a name only the look-up at each sending tells.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return
+    check_addresses(host, [host], allowed)
+
+
 def check_url(url: str) -> str:
     """The host of an endpoint's URL.
 

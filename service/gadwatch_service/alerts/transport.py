@@ -11,7 +11,13 @@ from typing import Final, Self
 
 import httpcore2
 
-from gadwatch_service.alerts.address import Network, RefusedAddressError, check_addresses
+from gadwatch_service.alerts.address import (
+    Network,
+    RefusedAddressError,
+    check_addresses,
+    check_literal,
+    check_url,
+)
 from gadwatch_service.alerts.outcome import Reply
 
 _CONNECT_S: Final = 5.0
@@ -37,12 +43,20 @@ class Transport:
     """Sends requests; an async context manager that owns its connections."""
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
+        self._allowed = allowed
         self._pool = httpcore2.AsyncConnectionPool(
             max_connections=None,
             max_keepalive_connections=20,
             keepalive_expiry=15.0,
             network_backend=_CheckedBackend(allowed),
         )
+
+    def check(self, url: str) -> None:
+        """Raise ``ValueError`` for an address that could never be sent to."""
+        try:
+            check_literal(check_url(url), self._allowed)
+        except RefusedAddressError as error:
+            raise ValueError(str(error)) from None
 
     async def __aenter__(self) -> Self:
         return self

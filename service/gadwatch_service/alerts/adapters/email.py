@@ -50,6 +50,9 @@ class EmailAdapter:
         except smtplib.SMTPRecipientsRefused as error:
             replies = list(error.recipients.values())
             return _refused(*replies[0])
+        except smtplib.SMTPAuthenticationError as error:
+            # A fault of the operator's setting, which is mended: no mail is lost over it.
+            return Outcome(Result.RETRY, f"the mail server refuses the login: {error.smtp_code}")
         except smtplib.SMTPResponseException as error:
             return _refused(error.smtp_code, error.smtp_error)
         except (smtplib.SMTPException, OSError) as error:

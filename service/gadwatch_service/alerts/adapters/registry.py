@@ -12,7 +12,7 @@ from gadwatch_service.alerts.adapters import (
 from gadwatch_service.alerts.adapters.apprise import AppriseAdapter
 from gadwatch_service.alerts.adapters.base import DirectAdapter, HttpAdapter, Outgoing
 from gadwatch_service.alerts.adapters.email import EmailAdapter
-from gadwatch_service.alerts.address import RefusedAddressError, check_url
+from gadwatch_service.alerts.address import RefusedAddressError
 from gadwatch_service.alerts.outcome import Outcome, Result
 from gadwatch_service.alerts.transport import NoReplyError, Transport
 
@@ -48,7 +48,7 @@ class Adapters:
         """What may be shown of an address. Raises ``ValueError`` for one that cannot work."""
         if kind in self._direct:
             return self._direct[kind].check(address)
-        check_url(address)
+        self._transport.check(address)
         parts = urlsplit(address)
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{parts.hostname}{port}/…"
