@@ -68,6 +68,11 @@ def stamp(moment: datetime | None) -> str:
     return ABSENT if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def signs(text: str) -> str:
+    """Bounds as typed in ASCII, with the signs of mathematics."""
+    return text.replace("<=", "≤").replace(">=", "≥")
+
+
 def as_float(value: Any) -> float | None:
     """A number from the wire's forms (``"NaN"``, ``"-Infinity"``, numbers); else ``None``."""
     if isinstance(value, bool) or value is None:

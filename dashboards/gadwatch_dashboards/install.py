@@ -30,6 +30,7 @@ ROUTERS = (
     alerts.writing,
     alerts.managing,
     settings.reading,
+    settings.writing,
     settings.managing,
 )
 

@@ -24,6 +24,7 @@ class Palette:
     zone_line: str
     critical_line: str
     corridor: str
+    note: str
     severity: dict[str, str]
 
 
@@ -49,6 +50,7 @@ PALETTES: dict[Theme, Palette] = {
         zone_line="#b98500",
         critical_line="#c0392b",
         corridor="rgba(91, 75, 214, 0.13)",
+        note="rgba(255, 255, 255, 0.75)",
         severity={
             "critical": "#b3261e",
             "warning": "#a86500",
@@ -77,6 +79,7 @@ PALETTES: dict[Theme, Palette] = {
         zone_line="#e0b040",
         critical_line="#ff7a6e",
         corridor="rgba(169, 155, 255, 0.16)",
+        note="rgba(23, 24, 28, 0.75)",
         severity={
             "critical": "#ff8a80",
             "warning": "#f2b84b",

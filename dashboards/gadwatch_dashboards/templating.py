@@ -49,6 +49,7 @@ def environment() -> jinja2.Environment:
     env.filters["inline"] = inline
     env.filters["number"] = formats.number
     env.filters["plain"] = lambda value: f"{value:g}"
+    env.filters["signs"] = formats.signs
     env.filters["stamp"] = formats.stamp
     env.filters["iso"] = lambda moment: moment.isoformat()
     return env

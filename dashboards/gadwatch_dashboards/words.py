@@ -17,6 +17,11 @@ def why(rule: str, lang: str) -> str:
     return str(_table("rules", rule, lang).get("why", ""))
 
 
+def asks(clause: str, lang: str) -> str:
+    """What a clause of the gate measures; empty where it is not said."""
+    return str(_table("clauses", clause, lang).get("asks", ""))
+
+
 def _table(group: Group, key: str, lang: str) -> dict[str, Any]:
     found = text(group, key, lang)
     return found if isinstance(found, dict) else {}

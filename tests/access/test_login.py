@@ -159,3 +159,17 @@ def test_the_login_leads_back_to_our_pages(target: str) -> None:
 async def test_a_hostile_target_is_no_markup(client: Client) -> None:
     page = await client.get("/login", params={"next": '/"><script>alert(1)</script>'})
     assert "<script>" not in page.text
+
+
+async def test_the_form_speaks_the_readers_language_and_remembers_the_choice(
+    client: Client, token: str
+) -> None:
+    english = await client.get("/login")
+    assert "Log in" in english.text
+    assert 'lang="en"' in english.text
+    chinese = await client.get("/login", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    assert "登录" in chinese.text
+    chosen = await client.get("/login", params={"lang": "zh", "next": "/rules"})
+    assert 'value="/rules"' in chosen.text
+    refused = await _log_in(client, token + "x")
+    assert "令牌错误" in refused.text

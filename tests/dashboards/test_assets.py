@@ -27,6 +27,14 @@ def test_files_come_compressed_and_are_kept_by_their_hash() -> None:
         assert client.get("/app.css").headers["cache-control"] == "no-cache"
 
 
+def test_scripts_import_each_other_by_the_addresses_that_pages_use() -> None:
+    with TestClient(assets.application(), root_path="/static") as client:
+        script = client.get("/run.js").text
+        assert f'from "{assets.address("app.js")}"' in script
+        for file in assets.FOLDER.glob("*.js"):
+            assert 'from "./' not in client.get(f"/{file.name}").text, file
+
+
 def test_nothing_outside_the_folder_is_served() -> None:
     with TestClient(assets.application()) as client:
         for path in ("/..%2Finstall.py", "/../install.py", "/nothing.css", "/vendor"):

@@ -2,7 +2,8 @@ import string
 
 import pytest
 
-from gadwatch_dashboards.texts import LANGUAGES, Texts, catalogue, choose
+from gadwatch_dashboards.texts import Texts, catalogue
+from gadwatch_service.reader import LANGUAGES, choose
 
 
 def placeholders(text: str) -> set[str]:

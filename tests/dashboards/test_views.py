@@ -3,7 +3,9 @@ from hypothesis import strategies as st
 
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import TABLE_ROWS, data_table, summary
+from gadwatch_dashboards.views.clauses import clause_row
 from gadwatch_dashboards.views.run import run_view
+from gadwatch_dashboards.views.run_page import chart_of
 from gadwatch_dashboards.views.runs import grouped, run_row, tallies
 from gadwatch_dashboards.views.timeline import gaps_in, timeline
 from tests.dashboards.samples import NOW, ZONES, assessment, broken, healthy, series, waiting
@@ -122,3 +124,40 @@ def test_gaps_are_steps_that_never_came_not_a_coarse_stride() -> None:
     assert gaps_in([1, 2, 3, 4, 8, 9]) == [(5, 7)]
     assert gaps_in(range(0, 1000, 10)) == []
     assert gaps_in([1]) == []
+
+
+def clause(**facts: object) -> dict[str, object]:
+    return {"kind": "safety", "status": "pass", "reason": "", "margin": None, **facts}
+
+
+def test_a_clause_is_written_with_the_signs_of_mathematics() -> None:
+    row = clause_row(
+        clause(id="reward_range", observed=-1.701, required="-10 … 5", margin=6.701), EN
+    )
+    assert (row.observed, row.required, row.margin) == ("−1.701", "−10 … 5", "6.7")
+    assert clause_row(clause(id="grad_norm_peak", observed=3.5, required="<= 10"), EN).required == (
+        "≤ 10"
+    )
+
+
+def test_a_clause_about_an_age_tells_it_as_one() -> None:
+    broken = clause(id="finite_values", status="fail", observed=3.0, required="0")
+    assert (clause_row(broken, EN).observed, clause_row(broken, EN).required) == (
+        "3 steps ago", "none",
+    )  # fmt: skip
+    fresh = clause(id="data_fresh", observed=None, required="< 20")
+    assert clause_row(fresh, ZH).observed == "现在"
+
+
+def test_an_unknown_clause_shows_no_count_as_if_it_were_a_value() -> None:
+    row = clause_row(
+        clause(id="d_acc_band", status="unknown", observed=17.0, required="0.70 … 0.95"), EN
+    )
+    assert row.observed == "–"
+
+
+def test_a_finding_leads_to_the_chart_that_shows_its_metric() -> None:
+    leads = chart_of(["critic/d_acc", "length_reward/correlation"])
+    assert leads == {
+        "critic/d_acc": "d_acc", "length_reward/correlation": "length_reward-correlation",
+    }  # fmt: skip

@@ -86,6 +86,7 @@ def _note(value: float, text: str, side: str, view: View, paint: Palette) -> dic
         "yanchor": "bottom",
         "text": text,
         "showarrow": False,
+        "bgcolor": paint.note,
         "font": {"size": 11, "color": paint.muted},
     }
 

@@ -7,15 +7,19 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from gadwatch_dashboards.templating import Ui, render
-from gadwatch_dashboards.texts import LANGUAGES, Texts, choose
+from gadwatch_dashboards.texts import Texts
 from gadwatch_service.access.browser import csrf_token
 from gadwatch_service.access.guard import current_identity
 from gadwatch_service.access.identity import Identity
-
-LANG_COOKIE = "gadwatch_lang"
-THEME_COOKIE = "gadwatch_theme"
-THEMES = ("light", "dark")
-YEAR = 365 * 86400
+from gadwatch_service.reader import (
+    LANG_COOKIE,
+    LANGUAGES,
+    THEME_COOKIE,
+    THEMES,
+    language_of,
+    remember,
+    theme_of,
+)
 
 
 class Page:
@@ -25,17 +29,12 @@ class Page:
         self.request = request
         self.identity: Identity = current_identity(request)
         query = request.query_params
-        self.lang = choose(
-            query.get("lang"),
-            request.cookies.get(LANG_COOKIE),
-            request.headers.get("accept-language"),
-        )
-        theme = query.get("theme") or request.cookies.get(THEME_COOKIE, "")
+        self.lang = language_of(request)
         self.texts = Texts(self.lang)
         self.now = request.app.state.now()
         self.ui = Ui(
             lang=self.lang,
-            theme=theme if theme in THEMES else "",
+            theme=theme_of(request),
             section=section,
             identity=self.identity.name,
             csrf=csrf_token(request),
@@ -53,7 +52,7 @@ class Page:
         ):
             wish = self.request.query_params.get(name)
             if wish in known:
-                response.set_cookie(cookie, wish, max_age=YEAR, samesite="lax", httponly=True)
+                remember(response, cookie, wish)
             elif wish is not None:
                 response.delete_cookie(cookie)
         return response

@@ -2,16 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
-from gadwatch_dashboards.pages.context import LANG_COOKIE, THEME_COOKIE, THEMES
 from gadwatch_dashboards.templating import Ui, render
-from gadwatch_dashboards.texts import choose
+from gadwatch_service.access.browser import csrf_token
 from gadwatch_service.errors import Problem
+from gadwatch_service.reader import language_of, theme_of
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
@@ -32,7 +33,13 @@ def _as_page(answer: Handler) -> Handler:
         detail = getattr(error, "detail", None) or "; ".join(
             str(fault["msg"]) for fault in getattr(error, "errors", list)()
         )
-        page = render("error.html", _surroundings(request), status=reply.status_code, detail=detail)
+        page = render(
+            "error.html",
+            _surroundings(request),
+            status=reply.status_code,
+            detail=detail,
+            came_from=_came_from(request),
+        )
         headers = {
             name: value
             for name, value in reply.headers.items()
@@ -45,15 +52,16 @@ def _as_page(answer: Handler) -> Handler:
 
 def _surroundings(request: Request) -> Ui:
     """What a page knows of its reader even when it was refused."""
-    theme = request.cookies.get(THEME_COOKIE, "")
     identity = getattr(request.state, "identity", None)
     return Ui(
-        lang=choose(
-            request.query_params.get("lang"),
-            request.cookies.get(LANG_COOKIE),
-            request.headers.get("accept-language"),
-        ),
-        theme=theme if theme in THEMES else "",
+        lang=language_of(request),
+        theme=theme_of(request),
         identity=identity.name if identity else "",
+        csrf=csrf_token(request),
         path=request.url.path,
     )
+
+
+def _came_from(request: Request) -> str:
+    """The page whose form was sent, to return to after a login."""
+    return urlsplit(request.headers.get("referer", "")).path or "/"

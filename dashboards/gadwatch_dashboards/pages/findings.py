@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gadwatch_dashboards.formats import signs
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
-from gadwatch_dashboards.pages.findings_of import as_dict
+from gadwatch_dashboards.pages.findings_of import LEARNING, as_dict
 from gadwatch_dashboards.pages.repository import FindingQuery
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import LOOKS, Badge, badge
@@ -78,6 +79,7 @@ async def show_findings(
             project=query["project"],
             rule=query["rule"],
             projects=seen,
+            not_resolved_as=LEARNING,
             cursor=cursor,
         ),
     )
@@ -105,7 +107,7 @@ def _row(found: Any, texts: Texts) -> Row:
         metric=finding.metric,
         severity=badge("severity", finding.severity, texts),
         state=badge("finding", finding.state, texts),
-        message=as_dict(finding, texts.lang)["message"],
+        message=signs(as_dict(finding, texts.lang)["message"]),
         first_step=finding.first_step,
         last_step=finding.last_step,
         firing=finding.state == "firing",

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures.series import Mark
+from gadwatch_dashboards.formats import signs
 from gadwatch_dashboards.views.run import anchor_of
 from gadwatch_rules import finding_message
 from gadwatch_rules.jsonsafe import safe
@@ -15,6 +16,8 @@ from gadwatch_service.runs.view import RunView
 from gadwatch_service.store.tables import Finding
 
 MOST = 200
+LEARNING = "learning"
+"""The reason of a young critic that is on its way: resolved, it was never a finding."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class RunFindings:
                 if row["state"] == "firing"
                 else row["last_step"],
                 row["severity"],
-                row["message"],
+                signs(row["message"]),
                 anchor_of(row["rule"], row["metric"], row["first_step"]),
             )
             for row in self.rows
@@ -58,8 +61,7 @@ async def findings_of(session: AsyncSession, run: RunView, lang: str) -> RunFind
     mine = [
         row
         for row in rows
-        # A young critic on its way was never a finding: it ended before it fired.
-        if row.attempt == run.attempt and not (row.state == "resolved" and row.reason == "learning")
+        if row.attempt == run.attempt and not (row.state == "resolved" and row.reason == LEARNING)
     ]
     return RunFindings(
         rows=[as_dict(row, lang) for row in mine],

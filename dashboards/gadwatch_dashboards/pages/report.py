@@ -1,5 +1,6 @@
 """``/runs/{id}/report``: the analysis as a page, as one HTML file, as Markdown."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -32,7 +33,8 @@ async def show_report(
     """What the run's data says, written out; ``format=html`` and ``md`` are files to keep."""
     page = Page(request, "runs")
     run = await service.get_run(database, run_id, page.identity.sees)
-    assessment = await service.assess_run(database, run_id, lang=page.lang)
+    # A reader knows the run by its name, not by its id.
+    assessment = replace(await service.assess_run(database, run_id, lang=page.lang), run=run.name)
     wanted = [
         *report.HEADLINE,
         *(name for chart in charts_for(run.metrics) for name in chart.metrics),

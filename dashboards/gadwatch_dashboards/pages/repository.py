@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy import Row, and_, case, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.runs.query import RunQuery, decode_cursor, encode_cursor
@@ -67,6 +68,7 @@ class FindingQuery:
     project: str = ""
     rule: str = ""
     projects: Projects = None
+    not_resolved_as: str = ""
     cursor: str = ""
     limit: int = 50
 
@@ -85,6 +87,7 @@ async def findings(
     statement = (
         select(Finding, Run.name, Run.project)
         .join(Run, Run.run_id == Finding.run_id)
+        .where(or_(Finding.state != "resolved", Finding.reason != query.not_resolved_as))
         .order_by(*(part.desc() for part in place))
         .limit(query.limit + 1)
     )
@@ -108,6 +111,23 @@ async def findings(
     last = shown[-1][0]
     stamp = last.changed_at.timestamp()
     return shown, encode_cursor(stamp, last.run_id, last.rule, last.metric, last.first_step)
+
+
+async def worst_findings(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, Finding]:
+    """What most ails each of these runs: the gravest finding that fires, the earliest of those."""
+    gravity = case({"critical": 0, "warning": 1, "notice": 2}, value=Finding.severity, else_=3)
+    statement = (
+        select(Finding)
+        .join(RunState, RunState.run_id == Finding.run_id)
+        .where(
+            Finding.run_id.in_(run_ids),
+            Finding.state == "firing",
+            Finding.attempt == RunState.attempt,
+        )
+        .order_by(Finding.run_id, gravity, Finding.first_step, Finding.rule, Finding.metric)
+        .ext(distinct_on(Finding.run_id))
+    )
+    return {row.run_id: row for row in (await session.execute(statement)).scalars()}
 
 
 async def open_counts(session: AsyncSession, projects: Projects) -> dict[str, int]:

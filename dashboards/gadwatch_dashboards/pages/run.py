@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.figures import figure_json
 from gadwatch_dashboards.figures.bounds import zones
-from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for, content_of
+from gadwatch_dashboards.figures.catalogue import charts_for, content_of
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
@@ -16,8 +16,10 @@ from gadwatch_dashboards.pages.findings_of import findings_of
 from gadwatch_dashboards.pages.packed import packed
 from gadwatch_dashboards.pages.state import state_of
 from gadwatch_dashboards.views.charts import data_table, summary
+from gadwatch_dashboards.views.compare import config_differences
 from gadwatch_dashboards.views.run import run_view
 from gadwatch_dashboards.views.run_page import (
+    Against,
     RunPage,
     attempt_rows,
     chart_cards,
@@ -28,9 +30,12 @@ from gadwatch_dashboards.views.run_page import (
 )
 from gadwatch_dashboards.views.timeline import gaps_in, stage2_step, timeline
 from gadwatch_service.access.guard import requires
+from gadwatch_service.errors import NotFound
 from gadwatch_service.runs import repository as runs_repository
 from gadwatch_service.runs import service
+from gadwatch_service.runs.query import RunQuery
 from gadwatch_service.runs.schemas import RunId
+from gadwatch_service.runs.view import RunView
 from gadwatch_service.store.database import get_session
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
@@ -40,11 +45,20 @@ TABLE_POINTS = 48
 """Points of the curves that come with the page itself, for summaries and tables."""
 FIGURE_POINTS = 1000
 MOST_METRICS = 10
+OTHERS = 50
 
 
 @router.get("/runs/{run_id}")
-async def show_run(run_id: RunId, request: Request, database: Database) -> HTMLResponse:
-    """Verdict, clauses, diagnoses, findings, and the places of the charts."""
+async def show_run(
+    run_id: RunId,
+    request: Request,
+    database: Database,
+    against: Annotated[str, Query(max_length=200)] = "",
+) -> HTMLResponse:
+    """Verdict, clauses, diagnoses, findings, the places of the charts.
+
+    ``against`` is the run whose configuration this one's is compared with.
+    """
     page = Page(request, "runs")
     run = await service.get_run(database, run_id, page.identity.sees)
     assessment = (await service.assess_run(database, run_id, lang=page.lang)).as_dict()
@@ -76,13 +90,33 @@ async def show_run(run_id: RunId, request: Request, database: Database) -> HTMLR
         metric_count=len(run.metrics),
         pinned=[metric_card(run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics],
         config=flat_config(run.config),
+        against=await _against(database, page, run, against),
+        others=await _others(database, page, run),
         attempts=attempt_rows(attempts, texts),
         losses=sorted(run.losses.items()),
         may_write=page.identity.may("write"),
         events_url=f"/api/v1/runs/{run_id}/events",
-        chart_of=chart_of(CHARTS),
+        chart_of=chart_of(run.metrics),
     )
     return page.answer("run.html", page=shown)
+
+
+async def _against(
+    database: AsyncSession, page: Page, run: RunView, other_id: str
+) -> Against | None:
+    """The differences of configuration; none when the other run is not there for the reader."""
+    try:
+        other = await service.get_run(database, other_id, page.identity.sees)
+    except NotFound:
+        return None
+    return Against(other.run_id, other.name, config_differences([run.config, other.config]))
+
+
+async def _others(database: AsyncSession, page: Page, run: RunView) -> list[tuple[str, str]]:
+    """The newest other runs of the project, ``(id, name)``."""
+    query = RunQuery(project=run.project, projects=page.identity.projects, limit=OTHERS)
+    newest = await service.list_runs(database, query)
+    return [(one.run_id, one.name) for one in newest.runs if one.run_id != run.run_id]
 
 
 @router.get("/runs/{run_id}/figure")

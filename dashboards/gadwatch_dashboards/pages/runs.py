@@ -8,23 +8,29 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gadwatch_dashboards.formats import number, signs
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
+from gadwatch_dashboards.pages.findings_of import as_dict
 from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.run import anchor_of
 from gadwatch_dashboards.views.runs import (
     COLUMNS,
     DEFAULT_COLUMNS,
     KEY_METRICS,
+    Ailment,
     RunRow,
     Tally,
     grouped,
     run_row,
     tallies,
 )
+from gadwatch_dashboards.words import title
 from gadwatch_service.access.guard import requires
 from gadwatch_service.runs import service
 from gadwatch_service.runs.query import RunQuery
 from gadwatch_service.store.database import get_session
+from gadwatch_service.store.tables import Finding
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
@@ -101,7 +107,9 @@ async def show_runs(
             projects=seen,
         ),
     )
-    rows = [run_row(run, page.texts, page.now) for run in found.runs]
+    worst = await repository.worst_findings(database, [run.run_id for run in found.runs])
+    ailing = {run_id: ailment(finding, page.texts) for run_id, finding in worst.items()}
+    rows = [run_row(run, page.texts, page.now, ailing.get(run.run_id)) for run in found.runs]
     projects = [one.name for one in await repository.project_settings(database, seen)]
     shown = RunsPage(
         any_runs=True,
@@ -116,6 +124,16 @@ async def show_runs(
         next_cursor=found.next_cursor,
     )
     return page.answer("runs.html", page=shown)
+
+
+def ailment(finding: Finding, texts: Texts) -> Ailment:
+    """A finding in a few words."""
+    since = texts("finding.since", first=number(finding.first_step))
+    return Ailment(
+        text=f"{title('rules', finding.rule, texts.lang)} {since}",
+        message=signs(as_dict(finding, texts.lang)["message"]),
+        anchor=anchor_of(finding.rule, finding.metric, finding.first_step),
+    )
 
 
 def choices(projects: Sequence[str], texts: Texts) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -11,18 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page, back_to
+from gadwatch_dashboards.views.projects import ProjectRow, project_row
 from gadwatch_service.access import repository as tokens
 from gadwatch_service.access import service
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.access.schemas import NewToken, TokenId
 from gadwatch_service.errors import Invalid
+from gadwatch_service.runs.projects import ProjectChange, Retention, change_project
+from gadwatch_service.runs.schemas import Label
 from gadwatch_service.store.database import get_session
 
 reading = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
+writing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("write"))])
 managing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("admin"))])
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 Asker = Annotated[Identity, Depends(current_identity)]
+Number = Annotated[str, Form(max_length=10)]
 MOST_TOKENS = 200
 
 
@@ -31,9 +36,10 @@ class SettingsPage:
     """What the template shows; ``secret`` is a new token's, shown once."""
 
     me: Identity
+    may_write: bool
     may_admin: bool
     tokens: Sequence[Any]
-    projects: Sequence[Any]
+    projects: Sequence[ProjectRow]
     secret: str = ""
 
 
@@ -62,8 +68,7 @@ async def make_token(
             {"name": name, "scopes": scope or [], "projects": named or None}
         )
     except ValidationError as error:
-        fault = error.errors()[0]
-        raise Invalid(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
+        raise Invalid(_first_fault(error)) from None
     issued = await service.issue_token(database, wish, asker.name, page.now)
     return page.answer(
         "settings.html", page=await _facts(page, database, issued.secret), status=201
@@ -81,12 +86,48 @@ async def revoke_token(
     return back_to("/settings")
 
 
+@writing.post("/settings/retention")
+async def change_retention(
+    request: Request,
+    database: Database,
+    asker: Asker,
+    project: Annotated[Label, Form()],
+    max_age_days: Number = "",
+    thin_after_days: Number = "",
+    keep_every: Number = "",
+) -> RedirectResponse:
+    """Change what a project keeps; empty fields go back to keeping everything."""
+    typed = {
+        "max_age_days": max_age_days,
+        "thin_after_days": thin_after_days,
+        "keep_every": keep_every,
+    }
+    try:
+        wish = Retention.model_validate_strings(
+            {name: text.strip() for name, text in typed.items() if text.strip()}
+        )
+    except ValidationError as error:
+        raise Invalid(_first_fault(error)) from None
+    await change_project(project, ProjectChange(retention=wish), request, database, asker)
+    texts = Page(request, "settings").texts
+    return back_to("/settings", texts("settings.saved", project=project))
+
+
 async def _facts(page: Page, database: AsyncSession, secret: str = "") -> SettingsPage:
     manages = page.identity.may("admin") and page.identity.projects is None
     return SettingsPage(
         me=page.identity,
+        may_write=page.identity.may("write"),
         may_admin=manages,
         tokens=await tokens.list_tokens(database, "", MOST_TOKENS) if manages else (),
-        projects=await repository.project_settings(database, page.identity.projects),
+        projects=[
+            project_row(one, page.texts)
+            for one in await repository.project_settings(database, page.identity.projects)
+        ],
         secret=secret,
     )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"

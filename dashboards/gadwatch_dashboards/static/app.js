@@ -33,6 +33,7 @@ export function enhance(root = document) {
 // opened, scrolled or typed, and marking rows that changed.
 export async function refresh(selector, url = location.href) {
   const reply = await fetch(url, { headers: { Accept: "text/html" } });
+  if (reply.redirected && new URL(reply.url).pathname === "/login") location.reload(); // the session has ended
   if (!reply.ok || reply.redirected) return false;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
   const fresh = page.querySelector(selector);
@@ -93,9 +94,12 @@ document.addEventListener("submit", (event) => {
 
 // Leave empty fields out, so that shared addresses stay short.
 function submitClean(form) {
-  const query = new URLSearchParams();
-  for (const [key, value] of new FormData(form)) if (value !== "") query.append(key, value);
-  location.assign(`${form.action.split("?")[0]}${query.size ? `?${query}` : ""}`);
+  const url = new URL(form.action);
+  const fields = [...new FormData(form)];
+  if (form.matches("[data-keep-rest]")) url.search = location.search;
+  for (const [key] of fields) url.searchParams.delete(key);
+  for (const [key, value] of fields) if (value !== "") url.searchParams.append(key, value);
+  location.assign(url);
 }
 
 document.addEventListener("keydown", (event) => {

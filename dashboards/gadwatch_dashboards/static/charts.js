@@ -76,6 +76,7 @@ export class Charts {
     if (figure.turn !== turn) return; // a newer wish overtook this answer
     const first = !plot.data;
     if (first) plot.textContent = "";
+    inViewersZone(answer.figure);
     await Plotly.react(plot, answer.figure.data, answer.figure.layout, CONFIG);
     delete plot.dataset.state;
     figure.querySelector("[data-summary]").textContent = answer.summary;
@@ -287,11 +288,25 @@ export class Charts {
   }
 
   show(element) {
+    element.closest("details:not([open])")?.setAttribute("open", "");
     element.scrollIntoView({ block: "center", behavior: "instant" });
     element.classList.remove("pointed");
     void element.offsetWidth; // restart the animation
     element.classList.add("pointed");
     element.focus?.({ preventScroll: true });
+  }
+}
+
+// Plotly knows no zones: moments are drawn as the viewer's clock showed them.
+function inViewersZone({ data, layout }) {
+  if (layout.xaxis.type !== "date") return;
+  const local = (x) => {
+    const moment = new Date(x);
+    return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, -1);
+  };
+  for (const trace of data) trace.x = trace.x.map(local);
+  for (const shape of layout.shapes) {
+    if (shape.xref !== "paper") [shape.x0, shape.x1] = [local(shape.x0), local(shape.x1)];
   }
 }
 

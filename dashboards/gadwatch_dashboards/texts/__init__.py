@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-LANGUAGES = {"en": "English", "zh": "中文"}
-
 
 @dataclass(frozen=True)
 class Texts:
@@ -37,18 +35,6 @@ def catalogue(lang: str) -> dict[str, str]:
     """All texts of a language, keys joined with dots."""
     source = files(__name__).joinpath(f"{lang}.toml").read_text(encoding="utf-8")
     return dict(_flat(tomllib.loads(source)))
-
-
-def choose(query: str | None, cookie: str | None, accept: str | None) -> str:
-    """The language: asked for in the address, else remembered, else the browser's first known."""
-    for wish in (query, cookie):
-        if wish in LANGUAGES:
-            return wish
-    for part in (accept or "").split(","):
-        code = part.split(";")[0].strip().lower().split("-")[0]
-        if code in LANGUAGES:
-            return code
-    return "en"
 
 
 def _flat(table: dict[str, object], prefix: str = "") -> list[tuple[str, str]]:

@@ -8,26 +8,13 @@ from typing import Any
 from gadwatch_dashboards import formats
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
+from gadwatch_dashboards.views.clauses import ClauseRow, clause_row
 from gadwatch_dashboards.views.runs import duration
 from gadwatch_dashboards.words import title
 from gadwatch_service.runs.view import RunView
 
 SEVERITIES = ("critical", "warning", "notice", "info")
 Assessment = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ClauseRow:
-    """One clause of the gate."""
-
-    clause_id: str
-    title: str
-    kind: str
-    status: Badge
-    observed: str
-    required: str
-    margin: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +84,7 @@ def run_view(
     ``acknowledged`` maps (rule, metric, first step) of a finding to who has acknowledged it.
     """
     readiness = assessment["readiness"]
-    clauses = tuple(_clause(clause, texts) for clause in readiness["clauses"])
+    clauses = tuple(clause_row(clause, texts) for clause in readiness["clauses"])
     findings = tuple(
         _finding(finding, texts, acknowledged or {}) for finding in ordered(assessment["findings"])
     )
@@ -150,10 +137,10 @@ def subline(assessment: Assessment, texts: Texts) -> str:
     firing = [f for f in ordered(assessment["findings"]) if f["state"] == "firing"]
     worst = next((f for f in firing if f["severity"] == "critical"), None)
     if worst is not None:
-        return str(worst["message"])
+        return formats.signs(worst["message"])
     readiness = assessment["readiness"]
     if assessment["stage"] != "warmup":
-        return str(firing[0]["message"]) if firing else texts("headline.nothing_open")
+        return formats.signs(firing[0]["message"]) if firing else texts("headline.nothing_open")
     by_status: dict[str, list[Mapping[str, Any]]] = {}
     for clause in readiness["clauses"]:
         by_status.setdefault(clause["status"], []).append(clause)
@@ -202,19 +189,6 @@ def _look(run: RunView, assessment: Assessment) -> tuple[str, str]:
     return "none", "dashed"
 
 
-def _clause(clause: Mapping[str, Any], texts: Texts) -> ClauseRow:
-    return ClauseRow(
-        clause_id=clause["id"],
-        title=title("clauses", clause["id"], texts.lang),
-        kind=texts.maybe(f"clause_kind.{clause['kind']}", clause["kind"]),
-        status=badge("clause", clause["status"], texts),
-        observed=formats.number(clause["observed"]),
-        required=str(clause["required"]),
-        margin=formats.number(clause.get("margin")),
-        reason=clause.get("reason") or "",
-    )
-
-
 def _finding(
     finding: Mapping[str, Any], texts: Texts, acknowledged: Mapping[tuple[str, str, int], str]
 ) -> FindingRow:
@@ -228,8 +202,8 @@ def _finding(
         first_step=finding["first_step"],
         last_step=finding["last_step"],
         value=formats.number(formats.as_float(finding["value"])),
-        limit=finding["limit"],
-        message=finding["message"],
+        limit=formats.signs(finding["limit"]),
+        message=formats.signs(finding["message"]),
         firing=finding["state"] == "firing",
         acknowledged_by=acknowledged.get(key, ""),
     )

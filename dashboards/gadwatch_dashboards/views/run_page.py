@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from gadwatch_dashboards.figures.catalogue import Chart, charts_for, remaining
+from gadwatch_dashboards.figures.catalogue import charts_for, remaining
 from gadwatch_dashboards.figures.series import Axis, Series, View, Zone
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import DataTable, data_table, summary
@@ -66,6 +66,15 @@ class AttemptRow:
 
 
 @dataclass(frozen=True)
+class Against:
+    """Another run to compare the configuration with: ``(key, (this run's value, the other's))``."""
+
+    run_id: str
+    name: str
+    differences: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
 class RunPage:
     """All of the page."""
 
@@ -77,6 +86,8 @@ class RunPage:
     metric_count: int
     pinned: Sequence[ChartCard] = ()
     config: Sequence[tuple[str, str]] = ()
+    against: Against | None = None
+    others: Sequence[tuple[str, str]] = ()
     attempts: Sequence[AttemptRow] = ()
     losses: Sequence[tuple[str, int]] = ()
     may_write: bool = False
@@ -163,9 +174,10 @@ def flat_config(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, 
     return pairs
 
 
-def chart_of(charts: Sequence[Chart]) -> dict[str, str]:
-    """Metric -> the chart that shows it, for links from findings."""
-    return {metric: chart.chart_id for chart in charts for metric in chart.metrics}
+def chart_of(logged: Sequence[str]) -> dict[str, str]:
+    """Metric -> the anchor of the chart that shows it, for links from findings."""
+    charted = {metric: one.chart_id for one in charts_for(logged) for metric in one.metrics}
+    return {metric: charted.get(metric, anchor_of(metric)) for metric in logged}
 
 
 def attempt_rows(attempts: Sequence[Any], texts: Texts) -> list[AttemptRow]:

@@ -21,6 +21,15 @@ DEFAULT_COLUMNS = ("stage", "last_step", *KEY_METRICS, "trend", "findings")
 
 
 @dataclass(frozen=True)
+class Ailment:
+    """What most ails a run, in a few words; ``anchor`` is the finding's place on its page."""
+
+    text: str
+    message: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class RunRow:
     """A run in the list, all values ready to print."""
 
@@ -30,6 +39,7 @@ class RunRow:
     group: str | None
     tags: tuple[str, ...]
     health: Badge
+    ailment: Ailment | None
     verdict: Badge
     verdict_note: str
     status: Badge
@@ -47,7 +57,7 @@ class RunRow:
     attempt: int
 
 
-def run_row(run: RunView, texts: Texts, now: datetime) -> RunRow:
+def run_row(run: RunView, texts: Texts, now: datetime, ailment: Ailment | None = None) -> RunRow:
     """The row of one run."""
     done = run.last_step
     planned = run.warmup_steps if run.stage == "warmup" else None
@@ -61,6 +71,7 @@ def run_row(run: RunView, texts: Texts, now: datetime) -> RunRow:
         group=run.group_name,
         tags=tuple(run.tags),
         health=badge("health", run.health, texts),
+        ailment=ailment,
         verdict=verdict_badge(run.stage, run.verdict, texts),
         verdict_note=note,
         status=badge("status", run.status, texts),

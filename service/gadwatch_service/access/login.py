@@ -1,6 +1,8 @@
 """The login page: a token, or a one-time link, against a browser session."""
 
+import tomllib
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +18,7 @@ from gadwatch_service.access.credentials import SESSION_COOKIE, Credential
 from gadwatch_service.access.errors import TooManyAttempts, Unauthenticated
 from gadwatch_service.access.guard import address_of, requires
 from gadwatch_service.access.identity import SCOPES
+from gadwatch_service.reader import LANG_COOKIE, language_of, remember, theme_of
 from gadwatch_service.settings import Settings
 from gadwatch_service.store.database import get_session
 
@@ -24,9 +27,8 @@ Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 public = APIRouter(include_in_schema=False)
 guarded = APIRouter(include_in_schema=False, dependencies=[Depends(requires(*SCOPES))])
 
-_templates: Final = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True
-)
+_HERE: Final = Path(__file__).parent
+_templates: Final = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True)
 _NEXT_MAX: Final = 2000
 
 
@@ -39,13 +41,13 @@ async def show_login(
 ) -> Response:
     """The form; or, with a one-time code, straight into the session it stands for."""
     if code is None or "prefetch" in request.headers.get("sec-purpose", ""):
-        return _page(next)
+        return _page(request, next)
     authenticator: Authenticator = request.app.state.authenticator
     authenticator.refuse_if_blocked(address_of(request))
     token_id = await service.redeem_login_code(database, code, request.app.state.now())
     if token_id is None:
         authenticator.note_failure(address_of(request))
-        return _page(next, "This link was used or has expired: log in with a token.", 401)
+        return _page(request, next, "used", 401)
     return await _logged_in(request, database, token_id, next)
 
 
@@ -63,8 +65,11 @@ async def log_in(
         identity = await authenticator.identify(
             Credential("token", token.strip()), address_of(request)
         )
-    except (Unauthenticated, TooManyAttempts) as error:
-        return _page(next, error.detail, error.status, error.headers.get("Retry-After"))
+    except Unauthenticated as error:
+        return _page(request, next, "wrong", error.status)
+    except TooManyAttempts as error:
+        wait = error.headers["Retry-After"]
+        return _page(request, next, "too_many", error.status, wait)
     return await _logged_in(request, database, identity.token_id, next)
 
 
@@ -110,10 +115,31 @@ async def _logged_in(
 
 
 def _page(
-    target: str, problem: str = "", status: int = 200, retry_after: str | None = None
+    request: Request,
+    target: str,
+    problem: str = "",
+    status: int = 200,
+    retry_after: str | None = None,
 ) -> Response:
-    html = _templates.get_template("login.html").render(next=local_path(target), problem=problem)
-    headers = {"Cache-Control": "no-store"}
+    lang = language_of(request)
+    texts = _texts()[lang]
+    html = _templates.get_template("login.html").render(
+        lang=lang,
+        theme=theme_of(request),
+        t=texts,
+        next=local_path(target),
+        problem=texts[problem].format(seconds=retry_after) if problem else "",
+    )
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Language"}
     if retry_after is not None:
         headers["Retry-After"] = retry_after
-    return HTMLResponse(html, status_code=status, headers=headers)
+    response = HTMLResponse(html, status_code=status, headers=headers)
+    if request.query_params.get("lang") == lang:
+        remember(response, LANG_COOKIE, lang)
+    return response
+
+
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    """The page's words by language."""
+    return tomllib.loads((_HERE / "login_texts.toml").read_text("utf-8"))

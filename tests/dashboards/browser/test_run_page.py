@@ -1,9 +1,11 @@
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from tests.dashboards.browser.conftest import Open, charts_drawn, eventually, push
+from tests.dashboards.samples import NOW
 from tests.serving import ServedProcess, wait_until
 
 
@@ -144,3 +146,31 @@ def test_keys_reach_the_search_and_leave_it(open_page: Open) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement !== document.body")
+
+
+def test_links_of_mlflow_lead_to_the_run_even_through_the_login(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    page = open_page("/#/experiments/1/runs/healthy")
+    page.wait_for_url("**/runs/healthy")
+    stranger = open_page("/#/experiments/1/runs/healthy", storage_state=None)
+    stranger.fill("#token", dashboard.token)
+    stranger.click("button[type=submit]")
+    stranger.wait_for_url("**/runs/healthy")
+
+
+def test_another_runs_configuration_is_chosen_and_the_view_stays(open_page: Open) -> None:
+    page = open_page("/runs/broken?smooth=0.5")
+    page.click("#config summary")
+    page.select_option("[name=against]", "healthy")
+    page.wait_for_url(re.compile("against=healthy"))
+    assert "smooth=0.5" in page.url
+    expect(page.locator("#config")).to_contain_text("The configuration is the same")
+
+
+def test_wall_time_is_that_of_the_viewers_clock(open_page: Open) -> None:
+    page = open_page("/runs/broken?axis=wall", timezone_id="Asia/Shanghai")
+    charts_drawn(page)
+    first = page.evaluate("document.querySelector('#chart-d_acc .plot').data[0].x[0]")
+    begun = NOW - timedelta(seconds=252 * 40) + timedelta(hours=8)
+    assert first == begun.strftime("%Y-%m-%dT%H:%M:%S.000")
