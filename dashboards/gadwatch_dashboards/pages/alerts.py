@@ -1,4 +1,4 @@
-"""``/alerts``: destinations with a test button, silences, the delivery log."""
+"""``/alerts``: destinations with a test button, silences, the delivery log, each message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,19 @@ from gadwatch_service.access.identity import Identity
 from gadwatch_service.alerts import service
 from gadwatch_service.alerts.adapters.registry import KINDS
 from gadwatch_service.alerts.endpoints import alerts_of
+from gadwatch_service.alerts.events import Message
 from gadwatch_service.alerts.schemas import (
+    AttemptView,
     DeliveryId,
+    DeliveryView,
+    EndpointChange,
     EndpointId,
     EndpointView,
     NewEndpoint,
     NewSilence,
     SilenceId,
 )
+from gadwatch_service.alerts.text import Section, compose
 from gadwatch_service.errors import Invalid
 from gadwatch_service.store.database import get_session
 
@@ -76,11 +81,42 @@ class AlertsPage:
     secret: str | None = None
 
 
+@dataclass(frozen=True)
+class DeliveryPage:
+    """One message: its facts, every attempt, what it says."""
+
+    row: DeliveryRow
+    due_at: datetime | None
+    tries: Sequence[AttemptView]
+    sections: Sequence[Section]
+    may_write: bool
+
+
 @reading.get("/alerts")
 async def show_alerts(request: Request, database: Database) -> HTMLResponse:
     """Where alerts go, what is silenced, what was sent."""
     page = Page(request, "alerts")
     return page.answer("alerts.html", page=await _facts(page, database))
+
+
+@reading.get("/alerts/deliveries/{delivery_id}")
+async def show_delivery(
+    delivery_id: DeliveryId, request: Request, database: Database
+) -> HTMLResponse:
+    """What a message says and what came of each attempt to send it."""
+    page = Page(request, "alerts")
+    detail = await service.get_delivery(database, delivery_id, page.identity.projects)
+    told = compose(Message.from_json(detail.payload), "")
+    return page.answer(
+        "delivery.html",
+        page=DeliveryPage(
+            row=_row(detail, page.texts),
+            due_at=detail.due_at,
+            tries=detail.log,
+            sections=told.sections,
+            may_write=page.identity.may("write"),
+        ),
+    )
 
 
 @managing.post("/alerts/endpoints")
@@ -91,14 +127,16 @@ async def add_endpoint(
     kind: Text,
     name: Text,
     url: Text,
+    lang: Text = "en",
+    secret: Text = "",
     send_resolved: Text = "",
 ) -> HTMLResponse:
     """Add a destination; its signing secret is on the answer and nowhere else."""
     page = Page(request, "alerts")
+    given = {"kind": kind, "name": name, "url": url, "secret": secret or None}
+    policy = {"lang": lang, "send_resolved": bool(send_resolved)}
     try:
-        wish = NewEndpoint.model_validate(
-            {"kind": kind, "name": name, "url": url, "send_resolved": bool(send_resolved)}
-        )
+        wish = NewEndpoint.model_validate({**given, "policy": policy})
     except ValidationError as error:
         raise Invalid(_first_fault(error)) from None
     made = await alerts_of(request).registrar.create(database, wish, asker.name, page.now)
@@ -112,6 +150,16 @@ async def send_test(endpoint_id: EndpointId, request: Request) -> RedirectRespon
     texts = Page(request, "alerts").texts
     key = "alerts.tested" if outcome.ok else "alerts.test_failed"
     return back_to("/alerts", texts(key, detail=outcome.detail or outcome.status or "–"))
+
+
+@managing.post("/alerts/endpoints/{endpoint_id}/enable")
+async def enable_endpoint(
+    endpoint_id: EndpointId, request: Request, database: Database
+) -> RedirectResponse:
+    """Send there again, after its receiver said that it was gone."""
+    change = EndpointChange(enabled=True)
+    await alerts_of(request).registrar.change(database, endpoint_id, change)
+    return back_to("/alerts")
 
 
 @managing.post("/alerts/endpoints/{endpoint_id}/delete")
@@ -167,24 +215,25 @@ async def _facts(page: Page, database: AsyncSession, secret: str | None = None) 
     return AlertsPage(
         endpoints=await service.list_endpoints(database),
         silences=[_silence(row, texts) for row in silences],
-        deliveries=[
-            DeliveryRow(
-                delivery_id=one.delivery_id,
-                run_id=one.run_id,
-                endpoint=one.endpoint or one.endpoint_id,
-                title=one.title,
-                reason=one.reason,
-                state=badge("delivery", one.state, texts),
-                attempts=one.attempts,
-                created_at=one.created_at,
-                ended=one.state in {"delivered", "dead"},
-            )
-            for one in sent.items
-        ],
+        deliveries=[_row(one, texts) for one in sent.items],
         may_write=identity.may("write"),
         may_admin=identity.may("admin"),
         kinds=KINDS,
         secret=secret,
+    )
+
+
+def _row(one: DeliveryView, texts: Texts) -> DeliveryRow:
+    return DeliveryRow(
+        delivery_id=one.delivery_id,
+        run_id=one.run_id,
+        endpoint=one.endpoint or one.endpoint_id,
+        title=one.title,
+        reason=texts.maybe(f"delivery_reason.{one.reason}", one.reason),
+        state=badge("delivery", one.state, texts),
+        attempts=one.attempts,
+        created_at=one.created_at,
+        ended=one.state in {"delivered", "dead"},
     )
 
 

@@ -6,7 +6,8 @@ from threading import Thread
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards.browser.conftest import Open, eventually, push
+from tests.dashboards.browser.conftest import Open, eventually, picture, push
+from tests.dashboards.browser.test_every_page import violations
 from tests.serving import ServedProcess
 
 
@@ -78,20 +79,34 @@ def test_thresholds_are_changed_for_one_run(open_page: Open) -> None:
     assert page.locator(".changed-value").count() == 1
 
 
-def test_an_endpoint_is_added_tested_and_deleted(open_page: Open, receiver: str) -> None:
+def test_an_endpoint_is_added_tested_and_deleted(
+    open_page: Open, receiver: str, dashboard: ServedProcess
+) -> None:
     page = open_page("/alerts")
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("summary:has-text('Add an endpoint')")
     page.select_option("select[name=kind]", "webhook")
     page.fill("input[name=name] >> nth=0", "my webhook")
     page.fill("input[name=url]", receiver)
+    page.select_option("select[name=lang]", "zh")
     page.click("button:has-text('Add an endpoint')")
     expect(page.locator("#new-secret")).to_contain_text("whsec_")
     page.click("text=Send a test")
     expect(page.locator(".notice")).to_contain_text("The test was sent")
     expect(page.locator(".deliveries")).to_contain_text("Delivered")
+    page.click(".deliveries td a")
+    expect(page.locator("main")).to_contain_text("此通道可用")
+    expect(page.locator("table")).to_contain_text("200")
+    picture(page, "delivery")
+    assert violations(page) == []
     page.click("button:has-text('Send again')")
     expect(page.locator(".deliveries")).to_be_visible()
+    with dashboard.client() as client:
+        [endpoint] = client.get("/api/v1/endpoints").json()["items"]
+        client.patch(f"/api/v1/endpoints/{endpoint['endpoint_id']}", json={"enabled": False})
+    page.reload()
+    page.click("button:has-text('Switch on')")
+    expect(page.locator("main")).not_to_contain_text("switched off")
     page.click("button:has-text('Delete')")
     expect(page.locator("main")).to_contain_text("Alerts go nowhere yet")
 
