@@ -5,7 +5,7 @@ from gadwatch_hooks.readers.literal import literal_dict
 from gadwatch_hooks.readers.numbers import flatten
 from gadwatch_hooks.readers.record import Entry, LineParser
 
-_DICT = re.compile(r"\{\s*'[^']+':.*\}")
+_BEGIN = re.compile(r"\{\s*'[^']+':")
 _STEPS = ("step", "global_step")
 _LATER = ("eval_", "test_", "train_runtime")
 
@@ -23,9 +23,9 @@ class PrintedDicts(LineParser):
 
     def feed(self, line: str) -> list[Entry]:
         """Each dict of the line with a number in it is an entry."""
-        if "{'" not in line or (found := _DICT.search(line)) is None:
+        if (begin := _BEGIN.search(line)) is None:
             return []
-        values = literal_dict(found[0])
+        values = literal_dict(line[begin.start() : line.rfind("}") + 1])
         if not values:
             return []
         metrics: dict[str, float] = {}
