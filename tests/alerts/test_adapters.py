@@ -29,6 +29,7 @@ from gadwatch_service.alerts.outcome import Result
 from gadwatch_service.alerts.text import compose
 from tests.alerts.office import facts
 from tests.alerts.receivers import Receiver
+from tests.alerts.test_outcome import expected
 from tests.alerts.test_texts import ASSESSMENT, finding, said, verdict
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
@@ -351,8 +352,8 @@ def test_feishu_cards_are_signed_in_the_body() -> None:
     body = json.loads(request.body)
     stamp = int(NOW.timestamp())
     key = f"{stamp}\ns3cret".encode()
-    expected = base64.b64encode(hmac.new(key, b"", hashlib.sha256).digest()).decode()
-    assert (body["timestamp"], body["sign"]) == (str(stamp), expected)
+    sign = base64.b64encode(hmac.new(key, b"", hashlib.sha256).digest()).decode()
+    assert (body["timestamp"], body["sign"]) == (str(stamp), sign)
     assert body["card"]["header"]["template"] == "red"
     assert "sign" not in json.loads(feishu.shape(outgoing((Reason.FIRST, finding()))).body)
 
@@ -398,24 +399,14 @@ async def test_real_receivers_are_judged_by_the_table(
     message = outgoing((Reason.FIRST, finding()))
     message = Outgoing("msg_1", message.message, message.text, receiver.url, (), NOW)
     fine = {"slack": "ok", "feishu": '{"code":0}', "dingtalk": '{"errcode":0}'}
-    for status, result in [
-        (200, Result.DELIVERED),
-        (301, Result.REJECTED),
-        (400, Result.REJECTED),
-        (401, Result.REJECTED),
-        (404, Result.GONE),
-        (408, Result.RETRY),
-        (410, Result.GONE),
-        (429, Result.RETRY),
-        (500, Result.RETRY),
-        (503, Result.RETRY),
-    ]:
+    for status in (200, 301, 307, 400, 401, 403, 404, 408, 410, 422, 429, 500, 503, 599):
+        result = expected(status)
         body = fine.get(kind, '{"errcode":0}')
         receiver.answers(status, body, retry_after="3", location=receiver.url)
         outcome = await adapters.send(kind, message)
         assert outcome.result is result, (status, outcome)
         assert (outcome.retry_after_s == 3) is (result is Result.RETRY)
-    assert len(receiver.requests) == 10
+    assert len(receiver.requests) == 14
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Any, Final
+from urllib.parse import quote
 
 from gadwatch_service.alerts.adapters.base import HttpAdapter, Outgoing, json_body
 from gadwatch_service.alerts.events import Item, Kind, Reason, Story
@@ -20,7 +21,12 @@ def shape(outgoing: Outgoing) -> Request:
     message = outgoing.message
     base_url = outgoing.text.link.partition("/runs/")[0]
     alerts = [
-        _alert(item, story, f"{base_url}/runs/{story.run.run_id}", outgoing.now.isoformat())
+        _alert(
+            item,
+            story,
+            f"{base_url}/runs/{quote(story.run.run_id, safe='')}",
+            outgoing.now.isoformat(),
+        )
         for story in message.stories
         for item in story.items
     ]
