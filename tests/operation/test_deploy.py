@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,23 @@ def test_every_named_volume_is_declared() -> None:
     assert used == set(compose["volumes"])
 
 
+def test_the_compose_file_follows_its_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    result = subprocess.run([*command, str(ROOT / "docker-compose.yml")],
+                            capture_output=True, text=True, check=False)  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+HADOLINT = Path(sys.executable).parent / "hadolint"
+
+
+@pytest.mark.skipif(not HADOLINT.exists(), reason="no Dockerfile linter for this machine")
+def test_the_dockerfile_has_no_fault_that_its_linter_knows() -> None:
+    result = subprocess.run([HADOLINT, "--failure-threshold", "style", ROOT / "Dockerfile"],
+                            capture_output=True, text=True, check=False)  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
 def test_the_image_runs_as_nobody_and_copies_what_exists() -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     users = [line.split()[1] for line in lines if line.startswith("USER")]
@@ -146,6 +164,16 @@ def test_the_unit_is_well_confined() -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=30", str(unit)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-500:] + result.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_the_unit_has_no_line_that_systemd_does_not_know(tmp_path: Path) -> None:
+    text = (DEPLOY / "systemd/gadwatch.service").read_text("utf-8")
+    unit = tmp_path / "gadwatch.service"
+    unit.write_text(text.replace("/opt/gadwatch/bin/gadwatch", "/bin/true"))
+    command = ["systemd-analyze", "verify", str(unit)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def _families() -> set[str]:
