@@ -18,6 +18,9 @@ _WORDS = {
 }
 
 
+_FLOATS = frozenset({float})
+
+
 def parse_number(text: str) -> float | None:
     """The number that ``text`` shows, else None. ``94.7%`` is 0.947; ``null`` is NaN."""
     try:
@@ -57,8 +60,11 @@ def flatten(
 
     An object with ``mean`` and ``num`` or ``std`` is one measured value: its mean.
     """
+    if not prefix and _FLOATS.issuperset(map(type, values.values())):  # nearly always
+        into.update(values)
+        return
     for name, value in values.items():
-        if type(value) is float:  # nearly all of them
+        if type(value) is float:
             into[prefix + name] = value
             continue
         if isinstance(value, dict):

@@ -15,6 +15,8 @@ LINE_FORMATS: tuple[type[LineParser], ...] = (VerlConsole, Jsonl, Csv, PrintedDi
 HEAD_LINES = 20_000
 """A console log may begin with pages of set-up before its first step."""
 LONGEST_LINE = 4 * 2**20
+PROGRESS_BYTES = 2**18
+"""How much is read between two calls of ``progress``."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +38,22 @@ def detect(path: Path | str) -> Format:
         return Format("tfevents")
     if trainer_state.is_trainer_state(path):
         return Format("trainer_state.json")
-    head = list(islice(lines_of(path), HEAD_LINES))
-    text = [line for line in head if line.strip()]
-    if not text:
+    first = next(_text(path), None)
+    if first is None:
         raise UnreadableLogError(f"{path} is empty")
-    if text[0].lstrip("\ufeff \t").startswith("{"):
+    if first.lstrip("\ufeff \t").startswith("{"):
         order: tuple[type[LineParser], ...] = (Jsonl, PrintedDicts)
-    elif _looks_like_a_table(text[0]):
+    elif _looks_like_a_table(first):
         order = (Csv, VerlConsole, PrintedDicts)
     else:
         order = (VerlConsole, Jsonl, PrintedDicts)
     for parser in order:
-        if any(_entries(parser(), head)):
+        if any(_entries(parser(), islice(lines_of(path), HEAD_LINES))):
             return Format(parser.name, parser)
     looked_for = "; ".join(parser.looks_for for parser in LINE_FORMATS)
     raise UnreadableLogError(
         f"{path} has no metric that can be read. Looked for: {looked_for}. "
-        f"Found {len(text)} lines, the first: {text[0].strip()[:120]!r}"
+        f"Found {sum(1 for _ in _text(path))} lines, the first: {first.strip()[:120]!r}"
     )
 
 
@@ -64,8 +65,8 @@ def read(
 ) -> Iterator[Record]:
     """The steps of a finished log, in its order, entries of one step merged.
 
-    ``progress`` is called with the number of bytes read so far. A folder is read for the
-    TensorBoard files in it. Raises :class:`UnreadableLogError`.
+    ``progress`` is called now and then with the number of bytes read so far. A folder is read for
+    the TensorBoard files in it. Raises :class:`UnreadableLogError`.
     """
     path = _existing(Path(path))
     form = form or detect(path)
@@ -79,7 +80,7 @@ def read(
 
 def lines_of(path: Path, progress: Callable[[int], None] | None = None) -> Iterator[str]:
     """The lines of a text file; a carriage return ends one too (progress bars)."""
-    done = 0
+    done = told = 0
     with path.open("rb") as file:
         while raw := file.readline(LONGEST_LINE):
             done += len(raw)
@@ -88,8 +89,16 @@ def lines_of(path: Path, progress: Callable[[int], None] | None = None) -> Itera
                 yield from (part.rstrip("\n") for part in text.split("\r"))
             else:
                 yield text.rstrip("\n")
-            if progress is not None:
+            if progress is not None and done - told >= PROGRESS_BYTES:
+                told = done
                 progress(done)
+    if progress is not None:
+        progress(done)
+
+
+def _text(path: Path) -> Iterator[str]:
+    """The lines at a log's head that are not empty."""
+    return filter(str.strip, islice(lines_of(path), HEAD_LINES))
 
 
 def _entries_of(
