@@ -248,11 +248,15 @@ async def test_a_refused_message_is_a_dead_letter_and_the_next_one_passes(
     receiver.answers(400, "invalid_payload")
     await office.change(finding())
     await office.deliver()
+    [endpoint] = await office.rows("SELECT * FROM endpoints")
+    assert (endpoint["consecutive_failures"], endpoint["paused_until"]) == (1, None)
     receiver.answers(200, "ok")
     await office.change(finding("other"))
     await office.deliver()
     states = await office.rows("SELECT state FROM deliveries ORDER BY created_at, state")
     assert sorted(row["state"] for row in states) == ["dead", "delivered"]
+    [endpoint] = await office.rows("SELECT * FROM endpoints")
+    assert endpoint["consecutive_failures"] == 0
     [attempt] = await office.rows("SELECT * FROM delivery_attempts WHERE NOT ok")
     assert attempt["detail"] == "invalid_payload"
 

@@ -164,6 +164,10 @@ class Lane:
                     if rest:
                         until = now + timedelta(seconds=rest)
                         await repository.pause(connection, endpoint.endpoint_id, until)
+            case Result.REJECTED:
+                # Nothing is put off over it, but whoever looks at the endpoint should see it.
+                async with self._transaction() as connection:
+                    await repository.note_failure(connection, endpoint.endpoint_id)
             case Result.GONE:
                 reason = (
                     "the receiver says that it is no more "
