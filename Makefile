@@ -25,6 +25,9 @@ fuzz: $(VENV)/.dev-installed ## random input for every route and reader; minutes
 soak: $(VENV)/.dev-installed ## an hour of kills and cuts under load; ARGS="--minutes 3" for less
 	@$(BIN)/python -m bench.soak --minutes 60 $(ARGS)
 
+bench: $(VENV)/.dev-installed ## every benchmark, and peers beside it; writes docs/performance.md; ARGS="growth hook" for some
+	@$(BIN)/python -m bench $(ARGS)
+
 lint: $(VENV)/.dev-installed ## style, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -58,4 +61,4 @@ $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.run-installed
 
-.PHONY: help demo serve test fuzz soak lint docs constraints clean
+.PHONY: help demo serve test fuzz soak bench lint docs constraints clean

@@ -12,7 +12,7 @@ from typing import Any
 from tests.serving import ServedProcess, serve
 
 from bench.machine import cpu_seconds, median, percentile, postgres_pid
-from bench.pushing import push_all
+from bench.pushing import create_runs, push_all
 from bench.raw_copy import raw_copy
 from bench.report import Data, grid, show
 from bench.shape import Batches, make_batches
@@ -55,8 +55,10 @@ def _repeat(
     total = units * sum(len(bodies) for bodies in work.values())
     rates, slow, service, postgres = [], [], [], []
     for number in range(rounds):
+        pushes = [[(f"{run}-{number}", one) for one in bodies] for run, bodies in work.items()]
+        create_runs(served, [f"{run}-{number}" for run in work])
         before = [cpu_seconds(pid) for pid in pids]
-        took, taken = push_all(served, {f"{run}-{number}": body for run, body in work.items()})
+        took, taken = push_all([served], pushes)
         used = [cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
         rates.append(total / took)
         slow.append(percentile(taken, 0.99) * 1000)
