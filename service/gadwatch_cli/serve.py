@@ -31,16 +31,17 @@ def serve(
         # What is imported stays; looking for garbage in it would take a fifth of the start. The
         # server turns it on again.
         gc.disable()
+        from gadwatch_service.listening import listen
         from gadwatch_service.logs import configure_logging
         from gadwatch_service.settings import load_settings
 
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         configure_logging(settings.log_level, settings.log_format)
-        with _database_meanwhile(settings):
+        with listen(settings.host, settings.port) as listener, _database_meanwhile(settings):
             from gadwatch_dashboards import install
-            from gadwatch_service.server import run_server
+            from gadwatch_service.server import serve_on
 
-            run_server(settings, [install], _announce)
+            serve_on(listener, settings, [install], _announce)
 
 
 @contextmanager

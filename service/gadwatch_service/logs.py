@@ -24,7 +24,12 @@ _SECRETS: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
-_OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",  # uvicorn's message once more, with colours
+}
 
 
 def redact(text: str) -> str:
@@ -45,8 +50,8 @@ def configure_logging(level: str, form: Literal["text", "json"]) -> None:
         logger.propagate = True
     # Its lines show whole addresses, query and all; the request log replaces them.
     logging.getLogger("uvicorn.access").disabled = True
-    # They tell of each request at INFO, with its address.
-    for name in ("httpx2", "httpcore2"):
+    # The first two tell of each request at INFO, with its address; the last of its own plug-ins.
+    for name in ("httpx2", "httpcore2", "alembic.runtime.plugins"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

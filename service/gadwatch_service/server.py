@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from gadwatch_service.app import Pages, create_app
+from gadwatch_service.listening import listen
 from gadwatch_service.logs import configure_logging
 from gadwatch_service.processes import Helpers
 from gadwatch_service.settings import Settings
@@ -26,8 +27,7 @@ def run_server(
     What keeps the service from starting is raised: ``SettingsError``, ``EmbeddedError``,
     ``OSError`` for a port in use, errors of the database.
     """
-    # The port comes first: a second service must not touch the database before it fails.
-    with _listener(settings.host, settings.port) as listener:
+    with listen(settings.host, settings.port) as listener:
         serve_on(listener, settings, pages, announce)
 
 
@@ -85,20 +85,6 @@ def _calm_collector() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(50_000, 50, 100)
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _address_of(listener: socket.socket) -> str:

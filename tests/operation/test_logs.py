@@ -60,3 +60,8 @@ def test_secrets_are_blanked(text: str, secret: str) -> None:
 def test_other_text_is_left_as_it_is() -> None:
     text = 'critic/d_acc = 0.9473 <= 0.95 ("ready") at https://gadwatch.example.org/runs/w?x=1'
     assert redact(text) == text
+
+
+def test_no_line_says_its_message_twice() -> None:
+    record = logging.makeLogRecord({"msg": "Started", "color_message": "Started in colour"})
+    assert "colour" not in TextFormatter().format(record)
