@@ -64,7 +64,7 @@ class Service:
         """A client with the owner's token."""
         headers = {"Authorization": f"Bearer {(self.folder / 'owner-token').read_text().strip()}"}
         with httpx2.Client(
-            base_url=f"http://127.0.0.1:{self._port}/api/v1", headers=headers, timeout=60,
+            base_url=f"http://127.0.0.1:{self._port}/api/v1", headers=headers, timeout=300,
             verify=False,
         ) as client:  # fmt: skip
             yield client
@@ -96,26 +96,40 @@ def _megabytes(pid: int) -> float:
     return total / 1e6
 
 
-def push_round(client: httpx2.Client, runs: int, first: int) -> None:
-    """Give every run one batch of steps."""
+def push(client: httpx2.Client, run: int, first: int) -> None:
+    """Give a run one batch of steps."""
     rng = random.Random(first)
-    for number in range(runs):
-        steps = [
-            {
-                "step": step,
-                "time": time.time(),
-                "metrics": {name: rng.random() for name in _METRICS},
-            }
-            for step in range(first, first + _BATCH)
-        ]
-        client.post(f"/runs/run-{number}/steps", json={"steps": steps}).raise_for_status()
+    steps = [
+        {"step": step, "metrics": {name: rng.random() for name in _METRICS}}
+        for step in range(first, first + _BATCH)
+    ]
+    client.post(f"/runs/run-{run}/steps", json={"steps": steps}).raise_for_status()
+
+
+def put_under_load(service: Service, runs: int, seconds: float, rate: float) -> None:
+    """Push steps to every run in turn, and tell the memory six times."""
+    begun, batches = time.monotonic(), runs
+    with service.client() as client:
+        for part in range(7 if seconds else 1):
+            while time.monotonic() < begun + seconds * part / 6:
+                push(client, batches % runs, 1 + batches // runs * _BATCH)
+                batches += 1
+                ahead = (batches - runs) * _BATCH / rate - (time.monotonic() - begun)
+                time.sleep(max(0.0, ahead))
+            mine, postgres = service.memory()
+            print(
+                f"after {seconds * part / 360:.0f} minutes and {(batches - runs) * _BATCH} steps "
+                f"of {len(_METRICS)} metrics: service {mine:.0f} MB, Postgres {postgres:.0f} MB",
+                flush=True,
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.footprint", description=__doc__)
     parser.add_argument("--runs", type=int, default=1000, help="active runs")
     parser.add_argument("--rounds", type=int, default=5, help="starts that are measured")
-    parser.add_argument("--minutes", type=float, default=0, help="minutes of load before the end")
+    parser.add_argument("--minutes", type=float, default=0, help="minutes of load at the end")
+    parser.add_argument("--rate", type=float, default=300, help="steps a second of that load")
     given = parser.parse_args()
     print(describe(), f"load {load()}", sep="; ")
     with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
@@ -125,7 +139,7 @@ def main() -> None:
             for number in range(given.runs):
                 wish = {"id": f"run-{number}", "stage": "warmup", "warmup_steps": 253}
                 client.post("/runs", json=wish).raise_for_status()
-            push_round(client, given.runs, 1)
+                push(client, number, 1)
         for how in (signal.SIGTERM, signal.SIGKILL):
             taken = []
             for _ in range(given.rounds):
@@ -133,15 +147,7 @@ def main() -> None:
                 taken.append(service.start())
             told = ", ".join(f"{one:.2f}" for one in sorted(taken))
             print(f"with {given.runs} active runs, after {how.name}: {told} s")
-        end, first, pushed = time.monotonic() + given.minutes * 60, 1 + _BATCH, 0
-        with service.client() as client:
-            while time.monotonic() < end:
-                push_round(client, given.runs, first)
-                first += _BATCH
-                pushed += given.runs * _BATCH
-        mine, postgres = service.memory()
-        print(f"after {given.minutes:g} minutes and {pushed} steps of {len(_METRICS)} metrics: "
-              f"service {mine:.0f} MB, Postgres {postgres:.0f} MB")  # fmt: skip
+        put_under_load(service, given.runs, given.minutes * 60, given.rate)
         service.end(signal.SIGTERM)
 
 
