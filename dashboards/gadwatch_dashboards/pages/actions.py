@@ -45,6 +45,16 @@ async def acknowledge(
     return back_to(f"/runs/{run_id}")
 
 
+@router.post("/runs/{run_id}/take-back")
+async def take_back(
+    run_id: RunId, request: Request, database: Database, asker: Asker, rule: Text, metric: Text
+) -> RedirectResponse:
+    """Take care of a finding no longer: it is repeated again."""
+    wish = Acknowledgement(rule=rule, metric=metric)
+    await alerts.take_back(database, run_id, wish, asker, request.app.state.now())
+    return back_to(f"/runs/{run_id}")
+
+
 @router.post("/runs/{run_id}/silence")
 async def silence(
     run_id: RunId,

@@ -39,6 +39,8 @@ def test_a_finding_is_acknowledged(open_page: Open, dashboard: ServedProcess) ->
     page = open_page("/runs/to-acknowledge")
     page.click("button.link")
     expect(page.locator(".findings")).to_contain_text("acknowledged by owner")
+    page.click("button:has-text('take back')")
+    expect(page.locator(".findings")).not_to_contain_text("acknowledged by owner")
 
 
 def test_a_run_goes_on_in_stage_2(open_page: Open, dashboard: ServedProcess) -> None:
