@@ -67,6 +67,23 @@ async def test_no_route_answers_without_a_token_or_with_too_weak_a_one(settings:
     assert asked > 50
 
 
+async def test_no_route_changes_anything_by_a_session_alone(settings: Settings) -> None:
+    app = create_app(settings, [install])
+    ours = {"Origin": "http://127.0.0.1"}
+    asked = 0
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            form = {"token": settings.owner_token_path.read_text().strip()}
+            assert (await client.post("/login", data=form, headers=ours)).status_code == 303
+            for route in guarded_routes(app.routes):
+                for method in sorted(route.methods - {"GET", "HEAD"} if not route.public else ()):
+                    answer = await client.request(method, _path(route), headers=ours)
+                    assert answer.status_code == 403, (method, route.path)
+                    asked += 1
+    assert asked > 20
+
+
 async def test_only_the_listed_paths_are_public(settings: Settings) -> None:
     app = create_app(settings, [install])
     open_paths = {route.path for route in guarded_routes(app.routes) if route.scopes is None}
