@@ -91,13 +91,14 @@ def run_faults(
     """Keep the trainers training and break things for ``seconds``; how often, by kind.
 
     Two lanes break things side by side, so that a fault also falls into the mending of another.
-    Ctrl-C ends the storm early.
+    SIGINT to this process alone ends the storm early, and what there is is looked at.
     """
     done: Counter[str] = Counter()
     over = threading.Event()
 
     def lane(kinds: Faults, chance: random.Random) -> None:
         deck: list[str] = []
+        done.update(dict.fromkeys(kinds, 0))
         while not over.wait(chance.uniform(0.5, 1.5) * pause):
             # Every kind has its turn before any has its second.
             deck = deck or chance.sample(list(kinds), len(kinds))
