@@ -1,6 +1,8 @@
 """``python -m bench.soak --minutes 60``: prints a table, ends with 1 when anything is wrong."""
 
 import argparse
+import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -17,12 +19,16 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=0.05, help="seconds a training step takes")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="gadwatch-soak-") as folder:
-        outcome = soak(
-            Path(folder), given.trainers, given.minutes * 60, given.pause, given.pace, given.seed
-        )
+    # A shell that starts it in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="gadwatch-soak-"))
+    outcome = soak(folder, given.trainers, given.minutes * 60, given.pause, given.pace, given.seed)
     print(table(outcome))
-    return 0 if outcome.report.faultless else 1
+    if not outcome.report.faultless:
+        print(f"what it left is in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 def table(outcome: Outcome) -> str:

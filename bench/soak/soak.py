@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.soak.faults import run_faults
 from bench.soak.patience import awake
-from bench.soak.stage import Stage
+from bench.soak.stage import LIMIT, Stage
 from bench.soak.verify import Report, settle, verify
 
 from gadwatch_hooks.sync import sync
@@ -62,7 +62,7 @@ def soak(
 
 
 def _empty_spool(stage: Stage, spool: Path) -> None:
-    for _ in awake(60, nap=0.5):
+    for _ in awake(LIMIT, nap=0.5):
         if not spool.is_dir() or not any(spool.iterdir()):
             return
         left = sync(spool, stage.proxy.url, stage.token)

@@ -18,6 +18,9 @@ from bench.soak.trainer import WARMUP_STEPS
 
 from gadwatch_service.store.embedded import EmbeddedError, EmbeddedPostgres
 
+LIMIT = 300.0
+"""Seconds that anything may take. Much more than it should: the machine may be busy with others."""
+
 
 class Stage:
     """A database, a service behind a proxy, a receiver, and trainers."""
@@ -59,7 +62,7 @@ class Stage:
     def start_database(self) -> None:
         """Start it; after a kill that needs several tries, while its children end."""
         error: EmbeddedError | None = None
-        for _ in awake(60, nap=0.2):
+        for _ in awake(LIMIT, nap=0.2):
             try:
                 return self.database.start()
             except EmbeddedError as reason:
@@ -73,7 +76,7 @@ class Stage:
         with suppress(FileNotFoundError, ProcessLookupError):
             pid = int(file.read_text("ascii").split()[0])
             os.kill(pid, signal.SIGKILL)
-            for _ in awake(30, nap=0.02):
+            for _ in awake(LIMIT, nap=0.02):
                 os.kill(pid, 0)
 
     # The service.
@@ -96,7 +99,7 @@ class Stage:
 
     def await_service(self) -> None:
         """Wait until it is ready. It is started again when it gave up for want of a database."""
-        for _ in awake(60):
+        for _ in awake(LIMIT):
             if self._service is None or self._service.poll() is not None:
                 if self._service is not None and self._was_ready:
                     self.deaths.append(self._service.returncode)
@@ -106,7 +109,7 @@ class Stage:
                 if answer.status_code == 200:
                     self._was_ready = True
                     return
-        raise RuntimeError(f"the service is not ready after 60 s: see {self.folder}")
+        raise RuntimeError(f"the service is not ready after {LIMIT} s: see {self.folder}")
 
     def end_service(self, how: signal.Signals) -> None:
         """End it by SIGKILL or SIGTERM, and wait until it is gone."""
@@ -207,4 +210,4 @@ class Stage:
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
-    return any(process.poll() is not None for _ in awake(60))
+    return any(process.poll() is not None for _ in awake(LIMIT))

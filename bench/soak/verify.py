@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 from bench.soak.patience import awake
-from bench.soak.stage import Stage
+from bench.soak.stage import LIMIT, Stage
 from bench.soak.trainer import WARMUP_STEPS, values
 
 from gadwatch_rules import Engine, Step
@@ -62,7 +62,7 @@ def settle(stage: Stage) -> None:
     """
     with psycopg.connect(_address(stage), autocommit=True) as connection:
         connection.execute("UPDATE deliveries SET leased_until = NULL WHERE due_at IS NOT NULL")
-        for _ in awake(120, nap=0.3):
+        for _ in awake(LIMIT, nap=0.3):
             connection.execute("UPDATE endpoints SET paused_until = NULL")
             connection.execute(
                 "UPDATE deliveries SET due_at = now() WHERE due_at > now() AND leased_until IS NULL"
