@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,8 +36,8 @@ class Service:
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> float:
-        """Seconds until it is ready."""
+    def start(self) -> tuple[float, float]:
+        """Seconds until it is ready, and how many of them the service used a processor."""
         environment = {
             **os.environ,
             "GADWATCH_DATA_DIR": str(self.folder),
@@ -51,7 +51,9 @@ class Service:
             )  # fmt: skip
         while not self._is_ready():
             time.sleep(0.01)
-        return time.perf_counter() - begun
+        taken = time.perf_counter() - begun
+        times = psutil.Process(self._process.pid).cpu_times()
+        return taken, times.user + times.system
 
     def end(self, how: signal.Signals) -> None:
         """End it."""
@@ -124,6 +126,13 @@ def put_under_load(service: Service, runs: int, seconds: float, rate: float) -> 
             )
 
 
+def told(starts: Sequence[tuple[float, float]]) -> str:
+    """Every start, the quickest first."""
+    taken = ", ".join(f"{one:.2f}" for one, _ in sorted(starts))
+    used = ", ".join(f"{one:.2f}" for _, one in sorted(starts))
+    return f"{taken} s; of a processor {used} s"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.footprint", description=__doc__)
     parser.add_argument("--runs", type=int, default=1000, help="active runs")
@@ -134,19 +143,18 @@ def main() -> None:
     print(describe(), f"load {load()}", sep="; ")
     with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
         service = Service(Path(folder))
-        print(f"first start, from an empty folder: {service.start():.2f} s")
+        print("first start, from an empty folder:", told([service.start()]))
         with service.client() as client:
             for number in range(given.runs):
                 wish = {"id": f"run-{number}", "stage": "warmup", "warmup_steps": 253}
                 client.post("/runs", json=wish).raise_for_status()
                 push(client, number, 1)
         for how in (signal.SIGTERM, signal.SIGKILL):
-            taken = []
+            starts = []
             for _ in range(given.rounds):
                 service.end(how)
-                taken.append(service.start())
-            told = ", ".join(f"{one:.2f}" for one in sorted(taken))
-            print(f"with {given.runs} active runs, after {how.name}: {told} s")
+                starts.append(service.start())
+            print(f"with {given.runs} active runs, after {how.name}:", told(starts))
         put_under_load(service, given.runs, given.minutes * 60, given.rate)
         service.end(signal.SIGTERM)
 
