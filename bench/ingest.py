@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.serving import ServedProcess, serve
 
-from bench.machine import cpu_seconds, median, percentile, postgres_pid
+from bench.machine import cpu_seconds, ended_children_seconds, median, percentile, postgres_pid
 from bench.pushing import create_runs, push_all
 from bench.raw_copy import raw_copy
 from bench.report import Data, grid, show
@@ -53,22 +53,22 @@ def _repeat(
 ) -> dict[str, Any]:
     """Medians over the rounds: units a second, latency, processor seconds for a million units."""
     total = units * sum(len(bodies) for bodies in work.values())
-    rates, slow, service, postgres = [], [], [], []
+    rates, slow = [], []
+    used: dict[str, list[float]] = {"clients": [], "service": [], "postgres": []}
     for number in range(rounds):
         pushes = [[(f"{run}-{number}", one) for one in bodies] for run, bodies in work.items()]
         create_runs(served, [f"{run}-{number}" for run in work])
-        before = [cpu_seconds(pid) for pid in pids]
+        before = (ended_children_seconds(), *map(cpu_seconds, pids))
         took, taken = push_all([served], pushes)
-        used = [cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
+        after = (ended_children_seconds(), *map(cpu_seconds, pids))
         rates.append(total / took)
         slow.append(percentile(taken, 0.99) * 1000)
-        service.append(used[0] / total * 1e6)
-        postgres.append(used[1] / total * 1e6)
+        for of, was, now in zip(used.values(), before, after, strict=True):
+            of.append((now - was) / total * 1e6)
     return {
         "rate": median(rates),
         "p99_ms": median(slow),
-        "service_cpu": median(service),
-        "postgres_cpu": median(postgres),
+        "cpu": {name: median(one) for name, one in used.items()},
     }
 
 
@@ -84,19 +84,21 @@ def table(data: Data) -> str:
                 f"batches of {STEPS} steps, {CLIENTS} clients, {name} of the service",
                 f"{bulk['rate']:,.0f} points/s, {share:.0%} of COPY",
                 f"{bulk['p99_ms']:.0f} ms",
-                "{service_cpu:.2f} + {postgres_cpu:.2f} s a million points".format(**bulk),
+                "{clients:.2f} + {service:.2f} + {postgres:.2f} s a million points".format(
+                    **bulk["cpu"]
+                ),
             ),
             (
                 f"single steps, {SINGLE_CLIENTS} clients, {name} of the service",
                 f"{single['rate']:,.0f} requests/s",
                 f"{single['p99_ms']:.1f} ms",
-                "{:.2f} + {:.2f} ms a request".format(
-                    single["service_cpu"] / 1000, single["postgres_cpu"] / 1000
+                "{clients:.0f} + {service:.0f} + {postgres:.0f} µs a request".format(
+                    **single["cpu"]
                 ),
             ),
         ]
     rows.append(("the limit: raw binary COPY, one connection", f"{data['copy']:,.0f} points/s"))
-    heads = ("what", "rate", "p99 of a request", "processor, service + Postgres")
+    heads = ("what", "rate", "p99 of a request", "processor: clients + service + Postgres")
     return grid(heads, rows)
 
 

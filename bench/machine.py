@@ -1,6 +1,7 @@
 """What a figure was measured on, and how figures are told."""
 
 import platform
+import resource
 import statistics
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -40,6 +41,12 @@ def cpu_seconds(*pids: int) -> float:
             times = one.cpu_times()
             total += times.user + times.system
     return total
+
+
+def ended_children_seconds() -> float:
+    """Processor time of this process's children that have ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def load() -> str:
