@@ -97,10 +97,10 @@ def _is_expected(error: Exception) -> bool:
 
     from gadwatch_service.settings import SettingsError
     from gadwatch_service.store.embedded import EmbeddedError
+    from gadwatch_service.store.migrate import NewerSchemaError
 
-    return isinstance(
-        error, (SettingsError, EmbeddedError, OperationalError, psycopg.OperationalError)
-    )
+    database = (EmbeddedError, NewerSchemaError, OperationalError, psycopg.OperationalError)
+    return isinstance(error, (SettingsError, *database))
 
 
 def _announce(url: str, login_path: str | None) -> None:

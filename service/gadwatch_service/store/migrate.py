@@ -15,10 +15,24 @@ import gadwatch_service
 from gadwatch_service.store.tables import Base
 
 
+class NewerSchemaError(RuntimeError):
+    """A newer version has been at the database; this one does not know what it left."""
+
+
 def upgrade(url: str) -> None:
-    """Bring the database to the newest schema; safe when several processes do it at once."""
-    if is_current(url):
+    """Bring the database to the newest schema; safe when several processes do it at once.
+
+    Raises :class:`NewerSchemaError`.
+    """
+    revision = revision_of(url)
+    if revision == head_revision():
         return
+    if revision is not None and revision > head_revision():
+        raise NewerSchemaError(
+            f"the database has the schema {revision} and this version knows none after "
+            f"{head_revision()}: install the newer version again, or restore a backup from before "
+            "it was installed"
+        )
     from alembic import command
     from alembic.config import Config
 
