@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,22 +105,30 @@ def read_log(path: Path, progress: Callable[[int], None] | None = None) -> Itera
 
 def _usable(path: Path, records: Iterator[Record]) -> Iterator[Record]:
     """The same records; complains at the end when none of them had a metric to judge."""
-    watched = set(watched_metrics())
     seen: dict[str, None] = {}
     usable = False
     for record in records:
         if not usable:
             seen.update(dict.fromkeys(record.metrics))
-            usable = any(canonical_name(name) in watched for name in record.metrics)
+            usable = _has_watched(record.metrics)
         yield record
     if not usable:
-        found = ", ".join(list(seen)[:8]) or "no metric at all"
-        more = f" and {len(seen) - 8} more" if len(seen) > 8 else ""
-        raise Failure(
-            f"{path} has no metric that a rule judges. Looked for critic/d_acc, "
-            f"critic/score_diff, critic/grad_norm, actor/pg_loss, response_length/mean, … and "
-            f"their aliases; found {found}{more}."
-        )
+        raise _nothing_to_judge(str(path), list(seen))
+
+
+def _has_watched(metrics: Iterable[str]) -> bool:
+    watched = set(watched_metrics())
+    return any(canonical_name(name) in watched for name in metrics)
+
+
+def _nothing_to_judge(what: str, seen: list[str]) -> Failure:
+    found = ", ".join(seen[:8]) or "no metric at all"
+    more = f" and {len(seen) - 8} more" if len(seen) > 8 else ""
+    return Failure(
+        f"{what} has no metric that a rule judges. Looked for critic/d_acc, "
+        f"critic/score_diff, critic/grad_norm, actor/pg_loss, response_length/mean, … and "
+        f"their aliases; found {found}{more}."
+    )
 
 
 def _parse(text: str) -> dict[str, float]:
@@ -132,6 +140,8 @@ def _parse(text: str) -> dict[str, float]:
         ) from error
     if not isinstance(metrics, dict) or not metrics:
         raise Failure("--snapshot wants an object of metric names and numbers")
+    if not _has_watched(metrics):
+        raise _nothing_to_judge("--snapshot", list(metrics))
     return {str(name): _number(name, value) for name, value in metrics.items()}
 
 

@@ -29,7 +29,7 @@ except ModuleNotFoundError:
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="The service's address. [env: GADWATCH_URL]", show_default=False),
+    typer.Option("--url", envvar="GADWATCH_URL", help="The service's address.", show_default=False),
 ]
 """The option that every command with a service has."""
 

@@ -3,8 +3,9 @@
 import hashlib
 import time
 from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,13 +16,16 @@ from gadwatch_cli.check import read_log
 from gadwatch_cli.connection import Connection, Url
 from gadwatch_cli.console import err, out
 from gadwatch_cli.errors import Exit, Failure
-from gadwatch_cli.upload import Upload, Uploaded, create_run
+from gadwatch_cli.upload import Upload, Uploaded, create_run, run_id_of
+from gadwatch_hooks.errors import UnreadableLogError
 from gadwatch_hooks.paths import data_dir
-from gadwatch_hooks.readers import Follower
+from gadwatch_hooks.readers import Follower, detect
 
 RunName = Annotated[str, typer.Option("--run", help="Name of the run; its id when it fits one.")]
-Project = Annotated[str, typer.Option(help="The run's project. [env: GADWATCH_PROJECT]")]
-Stage = Annotated[str | None, typer.Option(help="warmup or stage2; read off the log if not given.")]
+Project = Annotated[str, typer.Option(envvar="GADWATCH_PROJECT", help="The run's project.")]
+Stage = Annotated[
+    Literal["warmup", "stage2"] | None, typer.Option(help="Read off the log if not given.")
+]
 LOOK_SECONDS = 1.0
 """How often a followed log is looked at."""
 
@@ -40,7 +44,6 @@ def import_(
     connection = Connection.open(url)
     if not path.exists():
         raise Failure(f"there is no file {path}")
-    run_id = create_run(connection, run, project, stage, warmup_steps)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -50,7 +53,10 @@ def import_(
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else None)
         records = read_log(path, lambda done: progress.update(task, completed=done))
-        result = Upload(connection, run_id, str(path.resolve()), stage).send(records)
+        head = list(islice(records, 1))  # what is no log fails here, before there is a run
+        run_id = create_run(connection, run, project, stage, warmup_steps)
+        upload = Upload(connection, run_id, str(path.resolve()), stage)
+        result = upload.send(chain(head, records))
     connection.call("POST", f"/runs/{run_id}/finish", {"status": "finished"})
     _report(run, result)
 
@@ -79,10 +85,10 @@ def tail(
 ) -> None:
     """Follow a growing log and send its steps; goes on where it stopped."""
     connection = Connection.open(url)
+    position = _position_file(path, run_id_of(run))
+    if not position.exists():
+        _look_at(path, once=once)
     run_id = create_run(connection, run, project, stage, warmup_steps)
-    position = _position_file(path, run_id)
-    if not path.exists():
-        err.print(f"{path} is not there yet; waiting for it", style="dim")
     while True:
         # After an outage the log is read again from where the service had taken it.
         with closing(Follower(path, position)) as follower:
@@ -117,6 +123,18 @@ def sync(
         out.print(f"{result.run_id}: {result.steps} steps, {state}")
     if not all(result.complete for result in results):
         raise typer.Exit(Exit.UNREACHABLE)
+
+
+def _look_at(path: Path, *, once: bool) -> None:
+    """Say what is not as it should be with the log that is to be followed."""
+    if path.is_dir():
+        raise Failure(f"{path} is a folder; name the log file in it")
+    try:
+        detect(path)
+    except (UnreadableLogError, OSError) as error:
+        if once:
+            raise Failure(str(error)) from error
+        err.print(f"{error}. Waiting for more.", style="dim", markup=False, soft_wrap=True)
 
 
 def _send_on(sending: Upload, follower: Follower, run: str, *, once: bool) -> None:

@@ -18,7 +18,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 
 def train(
     url: Annotated[
-        str | None, typer.Option(help="The service to push to. [env: GADWATCH_URL]")
+        str | None, typer.Option(envvar="GADWATCH_URL", help="The service to push to.")
     ] = None,
     warmup_steps: Annotated[
         int | None, typer.Option(min=0, help="Steps with a frozen actor.")

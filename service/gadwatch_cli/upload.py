@@ -42,7 +42,7 @@ class Uploaded:
 
 def run_id_of(name: str) -> str:
     """The same id for the same name, so that sending a log again adds nothing twice."""
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", name):
         return name
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 

@@ -84,6 +84,7 @@ def test_all_steps_of_a_public_verl_log_are_read_with_both_lines_of_step_0() -> 
         (["check", "no-such-file.log"], "no-such-file.log"),
         (["check", "--snapshot", "{"], "no JSON"),
         (["check", "--snapshot", '{"critic/d_acc": "high"}'], "critic/d_acc"),
+        (["check", "--snapshot", '{"critic/dacc": 0.9}'], "found critic/dacc"),
         (["check", "--snapshot", '{"critic/d_acc": 0.9}', "--lang", "fr"], "en or zh"),
         (["check", "--no-such-option"], "--no-such-option"),
         (["no-such-command"], "no-such-command"),
