@@ -202,6 +202,7 @@ def test_artifacts_are_taken_and_counted_as_lost(
         (lambda c: c.search_runs(["0"], page_token="x"), "INVALID_PARAMETER_VALUE"),
         (lambda c: c.create_registered_model("m"), "NOT_IMPLEMENTED"),
         (lambda c: c.delete_experiment("0"), "NOT_IMPLEMENTED"),
+        (lambda c: c.search_traces(["0"]), "NOT_IMPLEMENTED"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_mlflows_words(

@@ -34,6 +34,7 @@ PUSH: Final = [Depends(requires("ingest", "write"))]
 LOOK: Final = [Depends(requires("ingest", "read"))]
 READ: Final = [Depends(requires("read"))]
 CHANGE: Final = [Depends(requires("write"))]
+EVERY: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 router = APIRouter(include_in_schema=False)
 calls = APIRouter(prefix="/api/2.0/mlflow")
@@ -194,9 +195,22 @@ async def list_artifacts() -> Reply:
     return {"files": []}
 
 
-@calls.api_route(
-    "/{call:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], dependencies=LOOK
-)
+newer = APIRouter(prefix="/api/3.0/mlflow")
+
+
+@newer.get("/server-info", dependencies=LOOK)
+async def server_info() -> Reply:
+    """What newer clients ask before they use newer calls."""
+    return {
+        "store_type": "SqlStore",
+        "workspaces_enabled": False,
+        "trace_archival_enabled": False,
+        "artifact_serving_enabled": False,
+    }
+
+
+@newer.api_route("/{call:path}", methods=EVERY, dependencies=LOOK)
+@calls.api_route("/{call:path}", methods=EVERY, dependencies=LOOK)
 async def refuse(call: str) -> Reply:
     """Everything else of MLflow's API."""
     raise MlflowError(
@@ -231,17 +245,6 @@ async def refuse_artifact() -> Reply:
     raise MlflowError("NOT_IMPLEMENTED", "gadwatch does not store artifacts.")
 
 
-@router.get("/api/3.0/mlflow/server-info", dependencies=LOOK)
-async def server_info() -> Reply:
-    """What newer clients ask before they use newer calls."""
-    return {
-        "store_type": "SqlStore",
-        "workspaces_enabled": False,
-        "trace_archival_enabled": False,
-        "artifact_serving_enabled": False,
-    }
-
-
 @router.get("/version", dependencies=LOOK, response_class=PlainTextResponse)
 async def version() -> str:
     """The version of MLflow whose protocol is spoken."""
@@ -260,4 +263,5 @@ async def _drop(door: Door, run_id: str, what: str) -> None:
 
 
 router.include_router(calls)
+router.include_router(newer)
 router.include_router(artifacts)

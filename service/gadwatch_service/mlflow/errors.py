@@ -34,7 +34,7 @@ _CODE_OF_STATUS: Final = {
     503: "TEMPORARILY_UNAVAILABLE",
 }
 
-_PREFIX: Final = "/api/2.0/mlflow"
+_PREFIXES: Final = ("/api/2.0/mlflow", "/api/3.0/mlflow")
 
 Handler = Callable[[Any, Any], Awaitable[Response]]
 
@@ -72,7 +72,7 @@ def speak_mlflow(app: FastAPI) -> None:
 def _translated(handler: Any) -> Handler:
     async def answer(request: Any, error: Any) -> Response:
         response: Response = await handler(request, error)
-        if not isinstance(request, Request) or not request.url.path.startswith(_PREFIX):
+        if not isinstance(request, Request) or not request.url.path.startswith(_PREFIXES):
             return response
         problem = json.loads(bytes(response.body) or b"{}")
         # The protocol has no 422: what cannot be understood is a 400.
