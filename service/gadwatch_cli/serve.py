@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def serve(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [env: GADWATCH_HOST]")
+        str | None, typer.Option(help=r"Address to listen on. \[env: GADWATCH_HOST]")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0 picks one. [env: GADWATCH_PORT]")
+        int | None, typer.Option(help=r"Port to listen on; 0 picks one. \[env: GADWATCH_PORT]")
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder of the database and the token. [env: GADWATCH_DATA_DIR]"),
+        typer.Option(help=r"Folder of the database and the token. \[env: GADWATCH_DATA_DIR]"),
     ] = None,
 ) -> None:
     """Run the service and its dashboard; without GADWATCH_DATABASE_URL on an embedded Postgres."""
