@@ -28,6 +28,7 @@ from gadwatch_service.mlflow.errors import speak_mlflow
 from gadwatch_service.operation import endpoints as operation
 from gadwatch_service.operation import reference
 from gadwatch_service.settings import Settings
+from gadwatch_service.shared import Shared
 from gadwatch_service.store import migrate
 from gadwatch_service.store.database import Database, add_database_error_handlers
 from gadwatch_service.store.embedded import EmbeddedPostgres
@@ -43,8 +44,8 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     """The whole service; it opens its database when it starts, not before.
 
     Its parts hang on ``app.state``: ``settings``, ``now`` (the clock), ``database``,
-    ``authenticator``, ``heartbeats``, ``keeper`` (writers of runs), ``ingest``,
-    ``alerts``.
+    ``authenticator``, ``heartbeats``, ``shared`` (answers for several readers), ``keeper``
+    (writers of runs), ``ingest``, ``alerts``.
     """
     app = FastAPI(
         title="gadwatch",
@@ -56,6 +57,7 @@ def create_app(settings: Settings, pages: Sequence[Pages] = ()) -> FastAPI:
     app.state.settings = settings
     app.state.now = clock.utc_now
     app.state.heartbeats = Heartbeats()
+    app.state.shared = Shared()
     app.state.authenticator = Authenticator(
         settings, lambda: database_of(app).session(), clock_of(app)
     )

@@ -4,7 +4,13 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from gadwatch_service.access.credentials import Credential, credential_of
-from gadwatch_service.access.secrets import TOKEN_PREFIX, csrf_token_of, digest, new_token
+from gadwatch_service.access.secrets import (
+    TOKEN_PREFIX,
+    csrf_token_of,
+    digest,
+    is_csrf_token_of,
+    new_token,
+)
 
 
 def _connection(**headers: str) -> HTTPConnection:
@@ -50,4 +56,10 @@ def test_a_digest_for_one_purpose_does_not_serve_another() -> None:
 
 def test_the_form_token_tells_nothing_of_the_cookie() -> None:
     assert "cookie" not in csrf_token_of("cookie")
-    assert csrf_token_of("cookie") != csrf_token_of("cookie2")
+    assert is_csrf_token_of("cookie", csrf_token_of("cookie"))
+    assert not is_csrf_token_of("cookie", csrf_token_of("cookie2"))
+    assert not is_csrf_token_of("cookie", "")
+
+
+def test_no_two_pages_carry_the_same_form_token() -> None:
+    assert csrf_token_of("cookie") != csrf_token_of("cookie")

@@ -111,7 +111,42 @@ async def test_a_form_sent_after_the_session_ended_leads_to_the_login_and_back(
 
 
 async def test_a_refused_reader_can_still_log_out(pages: Client) -> None:
-    csrf = await log_in(pages)
+    await log_in(pages)
     missing = await pages.get("/runs/nowhere")
     assert missing.status_code == 404
-    assert csrf in missing.text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', missing.text)
+    assert token is not None
+    left = await pages.post("/logout", data={"csrf_token": token[1]}, headers=OURS)
+    assert left.headers["location"] == "/login"
+
+
+async def test_an_open_page_asks_for_its_upper_half_alone(pages: Client) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 60))
+    await log_in(pages)
+    part = await pages.get("/runs/warmup-7", headers={"X-Refresh": "1"})
+    assert part.text.startswith('<div id="status">')
+    assert "Ready for stage 2" in part.text
+    # It is made once for several readers, so it holds nothing of one of them.
+    assert 'name="csrf_token" value=""' in part.text or "csrf_token" not in part.text
+    rows = await pages.get("/", headers={"X-Refresh": "1"})
+    assert 'data-run="warmup-7"' in rows.text
+    assert "<header" not in rows.text
+
+
+async def test_readers_of_different_projects_share_no_part(pages: Client) -> None:
+    await new_run(pages)
+    other = await pages.post(
+        "/api/v1/tokens", json={"name": "x", "scopes": ["read"], "projects": ["other"]}
+    )
+    stranger = {"Authorization": f"Bearer {other.json()['token']}", "X-Refresh": "1"}
+    assert "warmup-7" in (await pages.get("/", headers={"X-Refresh": "1"})).text
+    assert "/runs/warmup-7" not in (await pages.get("/", headers=stranger)).text
+
+
+async def test_pages_are_compressed_but_answers_with_a_secret_are_not(pages: Client) -> None:
+    page = await pages.get("/settings")
+    assert page.headers["content-encoding"] == "gzip"
+    made = await pages.post("/settings/tokens", data={"name": "cluster", "scope": ["read"]})
+    assert "gw_" in made.text
+    assert "content-encoding" not in made.headers

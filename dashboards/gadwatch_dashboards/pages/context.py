@@ -1,11 +1,14 @@
 """What every page takes from its request, and how it is answered."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from gadwatch_dashboards.pages.packed import Packed
 from gadwatch_dashboards.templating import Ui, render
 from gadwatch_dashboards.texts import Texts
 from gadwatch_service.access.browser import csrf_token
@@ -43,9 +46,42 @@ class Page:
             query=tuple(pair for pair in query.multi_items() if pair[0] not in {"theme", "notice"}),
         )
 
+    @property
+    def refreshing(self) -> bool:
+        """Whether an open page asks for what has changed, to replace a part of itself."""
+        return "x-refresh" in self.request.headers
+
+    async def refreshed(self, make: Callable[[], Awaitable[str]]) -> HTMLResponse:
+        """What ``make`` renders, once for all who ask within a second and may see the same.
+
+        It carries neither name nor form token: the open page has them.
+        """
+        self.ui = replace(self.ui, identity="", csrf="")
+        who = (self.identity.scopes, self.identity.projects)
+        key = (self.ui.path, self.ui.query, self.lang, self.ui.theme, who)
+
+        async def made() -> Packed:
+            return Packed.of(await make())
+
+        found: Packed = await self.request.app.state.shared.get(key, made)
+        body, headers = found.taken(self.request)
+        return HTMLResponse(body, headers=headers)
+
+    def text(self, template: str, **context: Any) -> str:
+        """A template or a part of one, rendered for this reader."""
+        return render(template, self.ui, **context)
+
     def answer(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-        """The page; a language or theme asked for in the address is remembered."""
-        response = HTMLResponse(render(template, self.ui, **context), status)
+        """The page; a language or theme asked for in the address is remembered.
+
+        Answers to forms may show a secret, once: they are never compressed.
+        """
+        text = self.text(template, **context)
+        if self.request.method == "GET":
+            body, headers = Packed.of(text).taken(self.request)
+            response = HTMLResponse(body, status, headers)
+        else:
+            response = HTMLResponse(text, status)
         for cookie, name, known in (
             (LANG_COOKIE, "lang", tuple(LANGUAGES)),
             (THEME_COOKIE, "theme", THEMES),

@@ -1,5 +1,6 @@
 """``/runs/{id}``: the page of a run."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -21,6 +22,7 @@ from gadwatch_dashboards.views.run import run_view
 from gadwatch_dashboards.views.run_page import (
     Against,
     RunPage,
+    RunStatus,
     attempt_rows,
     chart_cards,
     chart_of,
@@ -43,6 +45,7 @@ Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 TABLE_POINTS = 48
 """Points of the curves that come with the page itself, for summaries and tables."""
+TABLE_STEPS = 10_000
 FIGURE_POINTS = 1000
 MOST_METRICS = 10
 OTHERS = 50
@@ -61,19 +64,57 @@ async def show_run(
     """
     page = Page(request, "runs")
     run = await service.get_run(database, run_id, page.identity.sees)
-    assessment = (await service.assess_run(database, run_id, lang=page.lang)).as_dict()
-    attempts = await service.get_attempts(database, run_id)
-    verdicts, _ = await runs_repository.list_verdicts(database, run_id, None, 500)
-    findings = await findings_of(database, run, page.lang)
-    assessment["findings"] = findings.beside(assessment["findings"])
+    if page.refreshing:
+
+        async def status() -> str:
+            return page.text("parts/run_status.html", page=await _status(database, page, run))
+
+        return await page.refreshed(status)
     overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
     charted = [metric for chart in charts_for(run.metrics) for metric in chart.metrics]
     state = state_of(request)
-    series = await curves(database, run, charted, points=TABLE_POINTS, state=state)
+    read = state if state.first is not None else replace(state, first=newest_from(run))
+    series = await curves(database, run, charted, points=TABLE_POINTS, state=read)
     texts = page.texts
+    attempts = await service.get_attempts(database, run_id)
     shown = RunPage(
-        view=run_view(run, assessment, texts, page.now, findings.acknowledged),
+        **vars(await _status(database, page, run)),
         state=state,
+        charts=chart_cards(
+            run_id, run.metrics, series, zones(run.pack, overrides, texts), texts, read.first
+        ),
+        groups=metric_groups(run_id, run.metrics, texts),
+        metric_count=len(run.metrics),
+        pinned=[metric_card(run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics],
+        config=flat_config(run.config),
+        against=await _against(database, page, run, against),
+        others=await _others(database, page, run),
+        attempts=attempt_rows(attempts, texts),
+        losses=sorted(run.losses.items()),
+        events_url=f"/api/v1/runs/{run_id}/events",
+    )
+    return page.answer("run.html", page=shown)
+
+
+def newest_from(run: RunView) -> int | None:
+    """Where the newest steps begin whose summaries and tables come with the page itself.
+
+    The curves, which come when they are seen, are of the whole run.
+    """
+    if run.last_step is None or run.last_step <= TABLE_STEPS:
+        return None
+    return run.last_step - TABLE_STEPS + 1
+
+
+async def _status(database: AsyncSession, page: Page, run: RunView) -> RunStatus:
+    """The upper half, which an open page asks for again and again."""
+    assessment = (await service.assess_run(database, run.run_id, lang=page.lang)).as_dict()
+    attempts = await service.get_attempts(database, run.run_id)
+    verdicts, _ = await runs_repository.list_verdicts(database, run.run_id, None, 500)
+    findings = await findings_of(database, run, page.lang)
+    assessment["findings"] = findings.beside(assessment["findings"])
+    return RunStatus(
+        view=run_view(run, assessment, page.texts, page.now, findings.acknowledged),
         timeline=None
         if run.stage == "generic"
         else timeline(
@@ -85,20 +126,9 @@ async def show_run(
             gaps=gaps_in(await repository.steps_if_any_lack(database, run)),
             ended=run.status in {"finished", "failed", "killed"},
         ),
-        charts=chart_cards(run_id, run.metrics, series, zones(run.pack, overrides, texts), texts),
-        groups=metric_groups(run_id, run.metrics, texts),
-        metric_count=len(run.metrics),
-        pinned=[metric_card(run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics],
-        config=flat_config(run.config),
-        against=await _against(database, page, run, against),
-        others=await _others(database, page, run),
-        attempts=attempt_rows(attempts, texts),
-        losses=sorted(run.losses.items()),
-        may_write=page.identity.may("write"),
-        events_url=f"/api/v1/runs/{run_id}/events",
         chart_of=chart_of(run.metrics),
+        may_write=page.identity.may("write"),
     )
-    return page.answer("run.html", page=shown)
 
 
 async def _against(

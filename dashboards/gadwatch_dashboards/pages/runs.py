@@ -84,6 +84,20 @@ async def show_runs(
 ) -> HTMLResponse:
     """The list; every filter, the order and the columns are in the address."""
     page = Page(request, "runs")
+    if page.refreshing:
+
+        async def rows() -> str:
+            shown = await _shown(page, database, col, cursor)
+            return page.text("parts/runs_list.html", page=shown)
+
+        return await page.refreshed(rows)
+    return page.answer("runs.html", page=await _shown(page, database, col, cursor))
+
+
+async def _shown(
+    page: Page, database: AsyncSession, col: Sequence[str] | None, cursor: str
+) -> RunsPage:
+    request = page.request
     given = request.query_params
     query = {name: given.get(name, "") for name in ("q", "project", *FILTERS, "group")}
     query["sort"] = given.get("sort", "newest")
@@ -91,7 +105,7 @@ async def show_runs(
     counted = await repository.tallies(database, seen)
     base_url = str(request.base_url).rstrip("/")
     if not counted.total:
-        return page.answer("runs.html", page=RunsPage(any_runs=False, base_url=base_url))
+        return RunsPage(any_runs=False, base_url=base_url)
     found = await service.list_runs(
         database,
         RunQuery(
@@ -111,7 +125,7 @@ async def show_runs(
     ailing = {run_id: ailment(finding, page.texts) for run_id, finding in worst.items()}
     rows = [run_row(run, page.texts, page.now, ailing.get(run.run_id)) for run in found.runs]
     projects = [one.name for one in await repository.project_settings(database, seen)]
-    shown = RunsPage(
+    return RunsPage(
         any_runs=True,
         base_url=base_url,
         tallies=tallies(vars(counted), query, page.texts),
@@ -123,7 +137,6 @@ async def show_runs(
         shown=len(rows),
         next_cursor=found.next_cursor,
     )
-    return page.answer("runs.html", page=shown)
 
 
 def ailment(finding: Finding, texts: Texts) -> Ailment:

@@ -32,7 +32,7 @@ export function enhance(root = document) {
 // Replace an element by the same element of a freshly rendered page, keeping what the reader
 // opened, scrolled or typed, and marking rows that changed.
 export async function refresh(selector, url = location.href) {
-  const reply = await fetch(url, { headers: { Accept: "text/html" } });
+  const reply = await fetch(url, { headers: { Accept: "text/html", "X-Refresh": "1" } });
   if (reply.redirected && new URL(reply.url).pathname === "/login") location.reload(); // the session has ended
   if (!reply.ok || reply.redirected) return false;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
@@ -40,6 +40,7 @@ export async function refresh(selector, url = location.href) {
   const old = document.querySelector(selector);
   if (!fresh || !old) return false;
   showTimes(fresh);
+  for (const field of fresh.querySelectorAll("[name=csrf_token]")) field.value = csrf();
   if (fresh.innerHTML === old.innerHTML) return true;
   const focused = document.activeElement;
   if (old.contains(focused) && focused.matches("input:not([type=checkbox]), select, textarea")) return true;
@@ -132,7 +133,11 @@ const list = document.querySelector("[data-live-list]");
 if (list) {
   const every = 4000;
   setInterval(() => {
-    if (!document.hidden) refresh(list.dataset.refresh).catch(() => {});
+    if (document.hidden) return;
+    refresh(list.dataset.refresh).then(() => {
+      // With the first run come its filters too.
+      if (list.matches("[data-first-run]") && !document.querySelector("[data-first-run]")) location.reload();
+    }).catch(() => {});
   }, every);
 }
 

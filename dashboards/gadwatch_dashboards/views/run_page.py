@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from gadwatch_dashboards.figures.catalogue import charts_for, remaining
 from gadwatch_dashboards.figures.series import Axis, Series, View, Zone
+from gadwatch_dashboards.formats import number
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import DataTable, data_table, summary
 from gadwatch_dashboards.views.run import StatusView
@@ -74,13 +75,21 @@ class Against:
     differences: Sequence[tuple[str, Sequence[str]]]
 
 
-@dataclass(frozen=True)
-class RunPage:
-    """All of the page."""
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """The page's upper half."""
 
     view: StatusView
-    state: PageState
     timeline: Timeline | None
+    chart_of: Mapping[str, str] = field(default_factory=dict)
+    may_write: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPage(RunStatus):
+    """All of the page."""
+
+    state: PageState
     charts: Sequence[ChartCard]
     groups: Sequence[tuple[str, Sequence[ChartCard]]]
     metric_count: int
@@ -90,9 +99,7 @@ class RunPage:
     others: Sequence[tuple[str, str]] = ()
     attempts: Sequence[AttemptRow] = ()
     losses: Sequence[tuple[str, int]] = ()
-    may_write: bool = False
     events_url: str = ""
-    chart_of: Mapping[str, str] = field(default_factory=dict)
 
 
 def chart_cards(
@@ -101,8 +108,12 @@ def chart_cards(
     series: Mapping[str, Series],
     zones: Mapping[str, Zone],
     texts: Texts,
+    first_step: int | None = None,
 ) -> list[ChartCard]:
-    """The leading charts, with summaries and tables from the series at hand."""
+    """The leading charts, with summaries and tables from the series at hand.
+
+    ``first_step`` says where these begin if they do not begin with the run.
+    """
     return [
         card(
             run_id,
@@ -112,6 +123,7 @@ def chart_cards(
             [series[metric] for metric in chart.metrics if metric in series],
             zones.get(chart.metrics[0], Zone()),
             texts,
+            first_step=first_step,
         )
         for chart in charts_for(logged)
     ]
@@ -142,16 +154,20 @@ def card(
     texts: Texts,
     *,
     pinned: bool = False,
+    first_step: int | None = None,
 ) -> ChartCard:
     """A chart's card; ``series`` may be empty when the curve comes later."""
     query = urlencode([("metric", metric) for metric in metrics])
+    said = summary(series, zone, texts) if series else ""
+    if said and first_step is not None:
+        said += " · " + texts("finding.since", first=number(first_step))
     return ChartCard(
         anchor=anchor,
         title=title,
         metrics=metrics,
         source=f"/runs/{run_id}/figure?chart={anchor}&{query}",
         export=f"/api/v1/runs/{run_id}/export?format=csv&{query}",
-        summary=summary(series, zone, texts) if series else "",
+        summary=said,
         table=data_table(series, texts) if series else None,
         pinned=pinned,
     )

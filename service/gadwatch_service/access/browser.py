@@ -1,6 +1,5 @@
 """What protects a session cookie from being used by other sites' pages."""
 
-import hmac
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -8,7 +7,7 @@ from starlette.requests import Request
 
 from gadwatch_service.access.credentials import SESSION_COOKIE
 from gadwatch_service.access.errors import Forbidden
-from gadwatch_service.access.secrets import csrf_token_of
+from gadwatch_service.access.secrets import csrf_token_of, is_csrf_token_of
 
 CSRF_FIELD: Final = "csrf_token"
 CSRF_HEADER: Final = "x-csrf-token"
@@ -18,7 +17,7 @@ _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def csrf_token(request: Request) -> str:
-    """The form token, or an empty text without a session.
+    """A form token, or an empty text without a session.
 
     Every form carries it in the field ``csrf_token``; scripts send it as ``X-CSRF-Token``.
     """
@@ -39,7 +38,7 @@ async def check_same_site(request: Request, cookie: str) -> None:
     if sent is None and request.headers.get("content-type", "").startswith(_FORMS):
         value = (await request.form()).get(CSRF_FIELD)
         sent = value if isinstance(value, str) else None
-    if sent is None or not hmac.compare_digest(sent.encode(), csrf_token_of(cookie).encode()):
+    if sent is None or not is_csrf_token_of(cookie, sent):
         raise Forbidden("The form is out of date: reload the page and send it again.")
 
 

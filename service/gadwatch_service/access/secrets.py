@@ -8,6 +8,7 @@ from typing import Final
 TOKEN_PREFIX: Final = "gw_"  # noqa: S105 - only what every token begins with
 """Lets secret scanners and people recognise a token."""
 
+_SALT_BYTES: Final = 8
 _RANDOM_BYTES: Final = 24
 """192 bits: far above what guessing over a network could reach."""
 
@@ -37,5 +38,19 @@ def digest(secret: str, purpose: str = "") -> bytes:
 
 
 def csrf_token_of(cookie: str) -> str:
-    """The form token of a session: known only to who can read the HttpOnly cookie."""
-    return hmac.new(cookie.encode(), b"gadwatch csrf", hashlib.sha256).hexdigest()
+    """A form token of a session: it can be made and checked only with the HttpOnly cookie.
+
+    It is another one each time, so that the size of a compressed page does not give it away.
+    """
+    return _csrf_token(cookie, secrets.token_hex(_SALT_BYTES))
+
+
+def is_csrf_token_of(cookie: str, token: str) -> bool:
+    """Whether ``token`` was made by :func:`csrf_token_of`."""
+    made = _csrf_token(cookie, token[: 2 * _SALT_BYTES])
+    return hmac.compare_digest(token.encode(), made.encode())
+
+
+def _csrf_token(cookie: str, salt: str) -> str:
+    proof = hmac.new(cookie.encode(), f"gadwatch csrf {salt}".encode(), hashlib.sha256)
+    return salt + proof.hexdigest()

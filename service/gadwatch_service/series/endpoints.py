@@ -14,6 +14,7 @@ from gadwatch_service.runs.service import get_run
 from gadwatch_service.series.export import MEDIA_TYPES, Format, export
 from gadwatch_service.series.schemas import series_out
 from gadwatch_service.series.service import Axis, read_series
+from gadwatch_service.shared import Shared
 from gadwatch_service.store.database import database_of, get_session
 
 router = APIRouter(tags=["series"], dependencies=[Depends(requires("read"))])
@@ -111,19 +112,25 @@ async def _answer(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    items = [
-        series_out(series)
-        for run in runs
-        for series in await read_series(
-            database,
-            run,
-            names,
-            from_step=first,
-            to_step=last,
-            points=points,
-            axis=axis,
-            attempt=attempt,
-        )
-    ]
-    body = msgspec.json.encode({"items": items, "next_cursor": None})
+
+    async def made() -> bytes:
+        items = [
+            series_out(series)
+            for run in runs
+            for series in await read_series(
+                database,
+                run,
+                names,
+                from_step=first,
+                to_step=last,
+                points=points,
+                axis=axis,
+                attempt=attempt,
+            )
+        ]
+        return msgspec.json.encode({"items": items, "next_cursor": None})
+
+    # All pages that look at a run ask for its newest steps at once.
+    shared: Shared = request.app.state.shared
+    body = await shared.get(("series", tag), made)
     return Response(body, media_type="application/json", headers=headers)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from fastapi.sse import ServerSentEvent
@@ -58,36 +60,54 @@ async def listen(
     position = heard
     while not watcher.closed:
         try:
-            async with database.session() as session:
-                run = await get_run(session, run_id)
-                if position is None:
-                    position = await _now(database, run_id, run.version)
-                findings = await repository.findings_since(session, run_id, position.changed_at)
-                verdicts = await repository.verdicts_since(
-                    session, run_id, position.attempt, position.number
-                )
+            if position is None:
+                position = await _now(database, run_id)
+            news = await watcher.shared.get(
+                (run_id, lang, str(position)), partial(_look, database, run_id, position, lang)
+            )
         except NotFound:
             yield ServerSentEvent(event="deleted", data={"run": run_id})
             return
-        position.version = run.version
-        for finding in findings:
-            position.changed_at = finding.changed_at
-            yield ServerSentEvent(
-                event="finding", data=finding_out(finding, lang), id=str(position)
-            )
-        for verdict in verdicts:
-            position.attempt, position.number = verdict.attempt, verdict.number
-            yield ServerSentEvent(event="verdict", data=verdict_out(verdict), id=str(position))
-        facts = RunOut.model_validate(run).model_dump(mode="json")
-        yield ServerSentEvent(event="step", data=facts, id=str(position))
+        position = news.position
+        for event in news.events:
+            yield event
         await asyncio.sleep(LEAST_SECONDS)
-        while not watcher.closed and not await watcher.wait(run_id, run.version, _PATIENCE):
+        while not watcher.closed and not await watcher.wait(run_id, position.version, _PATIENCE):
             yield ServerSentEvent(comment="still here")
 
 
-async def _now(database: Database, run_id: str, version: int) -> Position:
+@dataclass(frozen=True)
+class _News:
+    """What came after a position, and the position behind it; the same for all who heard as far."""
+
+    events: list[ServerSentEvent]
+    position: Position
+
+
+async def _look(database: Database, run_id: str, heard: Position, lang: str) -> _News:
+    async with database.session() as session:
+        run = await get_run(session, run_id)
+        findings = await repository.findings_since(session, run_id, heard.changed_at)
+        verdicts = await repository.verdicts_since(session, run_id, heard.attempt, heard.number)
+    position = Position(run.version, heard.changed_at, heard.attempt, heard.number)
+    events = []
+    for finding in findings:
+        position.changed_at = finding.changed_at
+        events.append(
+            ServerSentEvent(event="finding", data=finding_out(finding, lang), id=str(position))
+        )
+    for verdict in verdicts:
+        position.attempt, position.number = verdict.attempt, verdict.number
+        events.append(ServerSentEvent(event="verdict", data=verdict_out(verdict), id=str(position)))
+    facts = RunOut.model_validate(run).model_dump_json()
+    events.append(ServerSentEvent(event="step", raw_data=facts, id=str(position)))
+    return _News(events, position)
+
+
+async def _now(database: Database, run_id: str) -> Position:
     """The position of somebody who wants to hear only what comes from now on."""
     async with database.session() as session:
+        version = (await get_run(session, run_id)).version
         newest = await repository.newest_change(session, run_id)
         attempt, number = await repository.newest_verdict(session, run_id)
     return Position(version, newest, attempt, number)

@@ -1,6 +1,7 @@
 import asyncio
 from collections import defaultdict
 
+from gadwatch_service.shared import Shared
 from gadwatch_service.store.database import Database
 from gadwatch_service.stream import repository
 
@@ -16,6 +17,8 @@ class Watcher:
         self._database = database
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._versions: dict[str, int] = {}
+        self.shared = Shared()
+        """What was found for those who heard as far: many look at the same run."""
         self.closed = False
 
     async def wait(self, run_id: str, seen: int, within: float) -> bool:

@@ -98,7 +98,7 @@ def test_a_page_reads_without_scripts(open_page: Open, name: str) -> None:
     assert page.locator("h1").count() == 1
     if name == "run":
         assert "Not ready for stage 2" in page.inner_text("#verdict")
-        assert page.locator("table.clauses tbody tr").count() == 13
+        assert page.locator("table.clauses tbody tr").count() >= 13
         assert (
             "153" in page.locator("#chart-d_acc details").inner_html()
             or page.locator("#chart-d_acc td").count() >= 10

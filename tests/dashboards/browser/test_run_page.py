@@ -169,8 +169,8 @@ def test_another_runs_configuration_is_chosen_and_the_view_stays(open_page: Open
 
 
 def test_wall_time_is_that_of_the_viewers_clock(open_page: Open) -> None:
-    page = open_page("/runs/broken?axis=wall", timezone_id="Asia/Shanghai")
-    charts_drawn(page)
+    page = open_page("/runs/broken?axis=wall", height=2400, timezone_id="Asia/Shanghai")
+    eventually(page, "() => document.querySelector('#chart-d_acc .plot').data")
     first = page.evaluate("document.querySelector('#chart-d_acc .plot').data[0].x[0]")
     begun = NOW - timedelta(seconds=252 * 40) + timedelta(hours=8)
     assert first == begun.strftime("%Y-%m-%dT%H:%M:%S.000")
