@@ -105,7 +105,11 @@ def push(client: httpx2.Client, run: int, first: int) -> None:
         {"step": step, "metrics": {name: rng.random() for name in _METRICS}}
         for step in range(first, first + _BATCH)
     ]
-    client.post(f"/runs/run-{run}/steps", json={"steps": steps}).raise_for_status()
+    answer = client.post(f"/runs/run-{run}/steps", json={"steps": steps})
+    while answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+        time.sleep(float(answer.headers["Retry-After"]))
+        answer = client.post(f"/runs/run-{run}/steps", json={"steps": steps})
+    answer.raise_for_status()
 
 
 def put_under_load(service: Service, runs: int, seconds: float, rate: float) -> None:
