@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -54,17 +55,19 @@ def finish(branch: Trainer, total: int) -> float:
         return 0.0
 
 
-def arms(config: TrainerConfig, total: int) -> list[tuple[str, int, Trainer]]:
+def arms(
+    config: TrainerConfig, total: int, fixed: Sequence[int] = FIXED
+) -> list[tuple[str, int, Trainer]]:
     """Name, warm-up steps and trainer at the hand-over of every arm of one seed."""
     trainer = Trainer(config)
     engine = Engine.for_run(stage="warmup", warmup_steps=config.freeze_actor_steps)
     state = engine.new_state()
     branches: list[tuple[str, int, Trainer]] = []
     gate: tuple[str, int, Trainer] | None = None
-    last = max(steps for steps in FIXED if steps < total)
+    last = max((steps for steps in fixed if steps < total), default=0)
     while True:
         step = trainer.step_number
-        if step in FIXED:
+        if step in fixed:
             branches.append((f"fixed {step}", step, trainer.checkpoint()))
         if step >= last and (gate is not None or step >= total - 1):
             break
@@ -108,6 +111,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--steps", type=int, default=453)
     parser.add_argument("--prompts", type=int, default=32)
+    parser.add_argument("--fixed", type=int, nargs="*", default=FIXED, help="fixed warm-ups")
     parser.add_argument("--out", type=Path, default=Path(".artifacts/gate.jsonl"))
     parser.add_argument("--report", action="store_true", help="print the table of --out and stop")
     arguments = parser.parse_args()
@@ -115,7 +119,7 @@ def main() -> None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         for seed in arguments.seeds:
             config = TrainerConfig(seed=seed, prompts=arguments.prompts)
-            for arm, steps, branch in arms(config, arguments.steps):
+            for arm, steps, branch in arms(config, arguments.steps, arguments.fixed):
                 score = finish(branch, arguments.steps)
                 line = {"seed": seed, "arm": arm, "warmup": steps, "exact": round(score, 4)}
                 with arguments.out.open("a") as file:

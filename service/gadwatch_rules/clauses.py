@@ -82,7 +82,7 @@ def clause_fact(name: str, safety: bool, measured: Measured, settings: GateSetti
         required(name, settings),
         reason or status,
         margin(name, judged, observed, settings),
-        {"window": int(settings.window)},
+        {"window": int(settings.window), "strong": settings.settled_d_acc},
     )
 
 
@@ -98,6 +98,7 @@ def margin(name: str, judged: Status, observed: float | None, s: GateSettings) -
         "score_diff_band": (s.score_diff_low, s.score_diff_high),
         "grad_norm_band": (s.grad_norm_low, s.grad_norm_high),
         "ranking_loss_steady": (-inf, 1.0),
+        "critic_settled": (-inf, s.settled_t),
         "min_steps": (s.min_steps, inf),
     }
     # What an unknown clause observed is a count of steps, which only min_steps is about.
@@ -123,5 +124,6 @@ def required(name: str, s: GateSettings) -> str:
         "grad_norm_band": f"{s.grad_norm_low:g} … {s.grad_norm_high:g}",
         "ranking_loss_steady": "<= 1",
         "rewards_agree": f"within {s.agreement_absolute:g} + {s.agreement_relative * 100:g} %",
+        "critic_settled": f"<= {s.settled_t:g}",
         "min_steps": f">= {s.min_steps:g}",
     }[name]

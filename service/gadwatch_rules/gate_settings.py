@@ -30,6 +30,10 @@ class GateSettings(NamedTuple):
     loss_swing_slow: float = 0.10
     loss_swing_fast: float = 0.30
     """Largest swings of a steady ranking loss, relative to its level: slow ones, fast ones."""
+    settled_d_acc: float = 0.80
+    settled_t: float = 1.86
+    """A critic below this accuracy is waited for while it gets better by so many standard errors:
+    the one-sided 95 % quantile of Student's t with the eight degrees of freedom of a trend."""
     breach_steps: float = 10
     """A ready verdict falls after this many steps with a target beyond its widened margin."""
 

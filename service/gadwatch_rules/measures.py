@@ -14,6 +14,7 @@ from gadwatch_rules.batch import SLOW_SHARE, chance_swing, pairs_of
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.results import Status
 from gadwatch_rules.steadiness import swing
+from gadwatch_rules.trend import trend
 from gadwatch_rules.window import Window, median
 
 NEEDED = (m.D_ACC, m.SCORE_DIFF, m.CRITIC_GRAD, m.RANKING_LOSS, m.DISCRIMINATOR)
@@ -252,6 +253,30 @@ def rewards_agree(view: GateView, s: GateSettings) -> Measured:
     return (PASS if apart <= allowed else FAIL), apart, apart > 2 * allowed, ""
 
 
+def critic_settled(view: GateView, s: GateSettings) -> Measured:
+    """The critic is strong, or does not get clearly better any more (judged once a block).
+
+    Observed is its improvement in standard errors, by the clearest of accuracy, difference and
+    loss. Handed over while it still learns fast, it was hacked in half of the trainings that
+    `bench/gate` measured.
+    """
+    accuracy, difference = _accuracy(view), view.windows[m.SCORE_DIFF]
+    loss = view.windows[m.RANKING_LOSS]
+    span = accuracy.span(s.window)
+    if span is None:
+        return _unfilled(accuracy)
+    if span[1] >= s.settled_d_acc:
+        return PASS, None, False, "strong"
+    if len(difference.values) < s.window or len(loss.values) < s.window:
+        return _unfilled(min(difference, loss, key=lambda window: len(window.values)))
+    improvement = max(
+        accuracy.remembered("trend", 50, trend).t,
+        difference.remembered("trend", 50, trend).t,
+        -loss.remembered("trend", 50, trend).t,
+    )
+    return (PASS if improvement <= s.settled_t else FAIL), improvement, False, ""
+
+
 def min_steps(view: GateView, s: GateSettings) -> Measured:
     """Enough warm-up steps were seen."""
     seen = float(view.position)
@@ -277,6 +302,7 @@ TARGET: tuple[Clause, ...] = (
     grad_norm_band,
     ranking_loss_steady,
     rewards_agree,
+    critic_settled,
     min_steps,
 )
 CLAUSES = (*SAFETY, *TARGET)

@@ -15,7 +15,9 @@ from gadwatch_rules.results import Severity, Status
 from gadwatch_rules.state import RunState
 from gadwatch_rules.step import Step
 
-NEEDS_HISTORY = frozenset({"data_fresh", "ranking_loss_steady", "rewards_agree", "min_steps"})
+NEEDS_HISTORY = frozenset(
+    {"data_fresh", "ranking_loss_steady", "rewards_agree", "critic_settled", "min_steps"}
+)
 """Clauses about time: a snapshot says that it does not assess them."""
 
 

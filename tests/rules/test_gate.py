@@ -224,3 +224,41 @@ def test_a_clause_tells_its_distance_to_the_nearest_bound() -> None:
     young = {clause.id: clause.margin for clause in early.clauses}
     assert young["min_steps"] == -30
     assert young["score_diff_band"] is None
+
+
+def learning(start: float, gain: float) -> list[Step]:
+    """Sixty healthy steps whose critic goes from ``start`` by ``gain``, with its loss."""
+    steps = []
+    for at, step in enumerate(healthy(5, 60)):
+        part = gain * at / 59
+        noise = step.metrics["critic/d_acc"] - 0.93
+        steps += changed(
+            [step],
+            step.step,
+            critic__d_acc=start + part + noise,
+            critic__ranking_loss=0.6 - part,
+        )
+    return steps
+
+
+def test_a_weak_critic_that_still_gets_better_is_waited_for() -> None:
+    assessed, _ = fold(learning(0.70, 0.08))
+    assert [c.id for c in assessed.clauses if c.status == "fail"] == ["critic_settled"]
+    assert assessed.verdict == "not_ready"
+
+
+@pytest.mark.parametrize(("start", "gain"), [(0.76, 0.0), (0.84, 0.08)])
+def test_a_critic_that_is_level_or_strong_is_not_waited_for(start: float, gain: float) -> None:
+    assessed, _ = fold(learning(start, gain))
+    assert assessed.verdict == "ready"
+
+
+def test_a_settled_verdict_does_not_fall_because_the_critic_learns_on() -> None:
+    settled = next(clause for clause in CLAUSES if clause.__name__ == "critic_settled")
+    engine = Engine.for_run("warmup", 253)
+    state = engine.new_state()
+    engine.advance(state, learning(0.70, 0.08))
+    status, improvement, beyond, _ = settled(state, SETTINGS)
+    assert (status, beyond) == (FAIL, False)
+    assert improvement is not None
+    assert improvement > SETTINGS.settled_t
