@@ -13,21 +13,21 @@ from gadwatch_service.ingest.parse import PushedStep
 WIDTH = 50
 
 
-def pushed(first: int, count: int, seed: int) -> list[PushedStep]:
+def pushed(first: int, count: int, seed: int, width: int = WIDTH) -> list[PushedStep]:
     """Steps as they come from a trainer."""
     rng = random.Random(seed)
     return [
-        PushedStep(step, metrics(rng, WIDTH), 1.7e9 + step) for step in range(first, first + count)
+        PushedStep(step, metrics(rng, width), 1.7e9 + step) for step in range(first, first + count)
     ]
 
 
-async def lengthen(state: Any, run: str, last: int) -> int:
+async def lengthen(state: Any, run: str, last: int, width: int = WIDTH) -> int:
     """Give a run blocks up to ``last`` or a little over; the step at which it then ends."""
     async with state.keeper.hold(run) as hold:
         row = hold.run.row
         rows = [
             StoredStep(one.step, float(one.time or 0), list(one.metrics.values()))
-            for one in pushed(1, BLOCK_STEPS, 1)
+            for one in pushed(1, BLOCK_STEPS, 1, width)
         ]
         while row.last_step < last:
             for offset, one in enumerate(rows, start=row.last_step + 1):
