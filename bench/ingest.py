@@ -22,7 +22,7 @@ CLIENTS, BATCHES, STEPS, WIDTH = 4, 60, 200, 50
 SINGLE_CLIENTS, SINGLES = 8, 400
 
 
-def measure(rounds: int = 5, processes: tuple[int, ...] = (1, 2)) -> Data:
+def measure(rounds: int = 3, processes: tuple[int, ...] = (1, 2)) -> Data:
     """Batches, single steps and the limit, for each number of processes of the service."""
     batches = {f"bulk-{n}": make_batches(n, BATCHES, STEPS, WIDTH) for n in range(CLIENTS)}
     singles = {f"single-{n}": make_batches(n, SINGLES, 1, WIDTH) for n in range(SINGLE_CLIENTS)}
@@ -105,7 +105,7 @@ def table(data: Data) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="of the service")
     options = parser.parse_args()
     show(table(measure(options.rounds, tuple(options.processes))))

@@ -4,7 +4,7 @@ import httpx2
 import psycopg
 
 from bench.machine import median
-from bench.timing import timed_request
+from bench.timing import timed_requests
 
 QUERIES = ("", "?sort=-latest:critic/d_acc", "?q=run-77&sort=name", "?health=critical")
 
@@ -18,7 +18,8 @@ async def measure_counts(
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
             make_runs(connection, model, count)
         times = {
-            query: median(await timed_request(client, f"/api/v1/runs{query}")) for query in QUERIES
+            query: median(await timed_requests(client, [f"/api/v1/runs{query}"] * 9))
+            for query in QUERIES
         }
         taken.append({"runs": count, **times})
     return taken

@@ -1,7 +1,7 @@
 """Stopwatches."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx2
@@ -21,10 +21,10 @@ async def both_clocks(work: Awaitable[Any]) -> tuple[float, float]:
     return (time.perf_counter() - wall) * 1000, (time.process_time() - processor) * 1000
 
 
-async def timed_request(client: httpx2.AsyncClient, address: str, rounds: int = 9) -> list[float]:
-    """Milliseconds of each of several requests, their way through the service included."""
+async def timed_requests(client: httpx2.AsyncClient, addresses: Sequence[str]) -> list[float]:
+    """Milliseconds of a request to each address, its way through the service included."""
 
-    async def once() -> None:
+    async def once(address: str) -> None:
         (await client.get(address)).raise_for_status()
 
-    return [(await both_clocks(once()))[0] for _ in range(rounds)]
+    return [(await both_clocks(once(address)))[0] for address in addresses]

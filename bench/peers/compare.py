@@ -44,7 +44,7 @@ def measure(rounds: int = 3) -> Data:
                 )
                 for clients in (1, 4)
             }
-            steps = str(write_steps(folder, 400))
+            steps = str(write_steps(folder, 300))
             calls = run_program(folder, "mlflow_client", steps, address, "calls")
     own = hook.measure(calls=1000, troubles=("ok",))["troubles"][0]
     return {

@@ -53,7 +53,7 @@ def end_of(program: "subprocess.Popen[str]") -> dict[str, Any]:
 
 def push_to_mlflow(folder: Path, address: str, clients: int) -> float:
     """Points a second of so many clients at once, once each of them is ready."""
-    steps = str(write_steps(folder, 400))
+    steps = str(write_steps(folder, 300))
     programs = [
         start_program(folder, "mlflow_client", steps, address, "batches") for _ in range(clients)
     ]
