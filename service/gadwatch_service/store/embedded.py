@@ -27,7 +27,7 @@ SERVER_USER = "pgserver"
 OPTIONS = {
     "listen_addresses": "",
     "max_connections": "120",
-    "shared_buffers": "256MB",
+    "shared_buffers": "128MB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "jit": "off",
