@@ -1,13 +1,15 @@
 // Server-sent events of a run, gathered into a few calls a second and paused in hidden tabs.
 const GATHER_MS = 1000;
+const STEPS_MS = 3000;  // between two looks at new steps alone: many pages may be open
 const STATUS_MS = 4000;
 const RETRY_MS = 5000;
 
 export function follow(url, { steps, changed, state }) {
-  let source = null, last = 0, timer = null, statusAt = 0, verdictMoved = false;
+  let source = null, last = 0, timer = null, flushedAt = 0, statusAt = 0, verdictMoved = false;
 
   const flush = () => {
     timer = null;
+    flushedAt = Date.now();
     steps(last);
     if (verdictMoved || Date.now() - statusAt > STATUS_MS) {
       verdictMoved = false;
@@ -15,7 +17,16 @@ export function follow(url, { steps, changed, state }) {
       Promise.resolve(changed()).catch(() => {});
     }
   };
-  const soon = () => { timer ??= setTimeout(flush, GATHER_MS); };
+  const soon = (rest = 0) => {
+    timer ??= setTimeout(flush, Math.max(GATHER_MS, flushedAt + rest - Date.now()));
+  };
+  const hurry = () => {
+    if (verdictMoved) return;
+    verdictMoved = true;
+    clearTimeout(timer);
+    timer = null;
+    soon();
+  };
 
   const open = () => {
     source = new EventSource(url);
@@ -27,10 +38,10 @@ export function follow(url, { steps, changed, state }) {
     source.addEventListener("step", (event) => {
       const facts = JSON.parse(event.data);
       last = Math.max(last, facts.last_step ?? facts.step ?? 0);
-      soon();
+      soon(STEPS_MS);
     });
     for (const kind of ["finding", "verdict", "run"]) {
-      source.addEventListener(kind, () => { verdictMoved = true; soon(); });
+      source.addEventListener(kind, hurry);
     }
   };
   const again = () => {
@@ -38,15 +49,14 @@ export function follow(url, { steps, changed, state }) {
     setTimeout(() => {
       if (document.hidden || source) return;
       open();
-      verdictMoved = true;
-      soon();
+      hurry();
     }, RETRY_MS);
   };
   const close = () => { source?.close(); source = null; state("paused"); };
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();
-    else if (!source) { open(); verdictMoved = true; soon(); }
+    else if (!source) { open(); hurry(); }
   });
   if (!document.hidden) open();
 }
