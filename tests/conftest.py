@@ -14,7 +14,7 @@ from gadwatch_service.settings import Settings
 from gadwatch_service.store import migrate
 from gadwatch_service.store.database import Database
 from gadwatch_service.store.embedded import EmbeddedPostgres
-from tests.serving import ServedProcess, serve
+from tests.serving import ServedProcess, opened, serve
 
 
 @pytest.fixture(autouse=True)
@@ -89,18 +89,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the app in this process, with the owner's token; ``client.app`` is the app."""
-    from gadwatch_service.app import create_app
-
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        token = settings.owner_token_path.read_text().strip()
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://127.0.0.1",
-            headers={"Authorization": f"Bearer {token}"},
-        ) as client:
-            client.app = app  # type: ignore[attr-defined]
-            yield client
+    async with opened(settings) as client:
+        yield client
 
 
 @pytest.fixture

@@ -6,12 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+
+from gadwatch_service.app import create_app
+from gadwatch_service.settings import Settings
 
 _SERVE = "from gadwatch_cli.main import main; main(['serve'])"
 """The service as people start it, pages included."""
@@ -45,6 +48,21 @@ class ServedProcess:
                 self.process.wait(deadline)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """The service in this process, and a client with the owner's token; its ``app`` is the app."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        token = settings.owner_token_path.read_text().strip()
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app),
+            base_url="http://127.0.0.1",
+            headers={"Authorization": f"Bearer {token}"},
+        ) as client:
+            client.app = app  # type: ignore[attr-defined]
+            yield client
 
 
 def wait_until(condition: Callable[[], bool], deadline: float = 20.0, what: str = "it") -> None:

@@ -1,7 +1,6 @@
 """An installation from the first schema comes up with the newest one and all that it had."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -10,8 +9,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from tests.service.pushing import healthy_steps, new_run, push
+from tests.serving import opened
 
-from gadwatch_service.app import create_app
 from gadwatch_service.settings import Settings
 from gadwatch_service.store import migrate
 from gadwatch_service.store.embedded import EmbeddedPostgres
@@ -36,21 +35,6 @@ def old_url(embedded: EmbeddedPostgres) -> Iterator[str]:
         command.upgrade(config, FIRST)
         yield url
         connection.execute("DROP DATABASE test_old WITH (FORCE)")
-
-
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    """The service on a database."""
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        token = settings.owner_token_path.read_text().strip()
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://127.0.0.1",
-            headers={"Authorization": f"Bearer {token}"},
-        ) as client:
-            client.app = app  # type: ignore[attr-defined]
-            yield client
 
 
 def copy_what_it_knew(source: str, target: str) -> dict[str, int]:
