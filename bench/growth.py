@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from tests.serving import opened
 
 from bench.long_run import lengthen, pushed
 from bench.machine import median
 from bench.report import Data, grid, show
 from bench.run_list import QUERIES, measure_counts
 from bench.timing import both_clocks, timed_requests
-from gadwatch_service.app import create_app
 from gadwatch_service.ingest.parse import Push, PushedStep
 from gadwatch_service.settings import Settings
 from gadwatch_service.store.database import driver_connection
@@ -36,20 +36,12 @@ def measure(lengths: tuple[int, ...] = LENGTHS, counts: tuple[int, ...] = COUNTS
 async def _measure(lengths: tuple[int, ...], counts: tuple[int, ...]) -> Data:
     with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
         settings = Settings(data_dir=Path(folder), run_workers=False)
-        app = create_app(settings)
-        async with app.router.lifespan_context(app):
-            token = settings.owner_token_path.read_text().strip()
-            async with httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=app),
-                base_url="http://127.0.0.1",
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=300,
-            ) as client:
-                state = app.state
-                grown = [await _measure_length(client, state, length) for length in lengths]
-                size = await bytes_a_point(state)
-                model = f"run-{lengths[0]}"
-                listed = await measure_counts(client, state.embedded.url(), model, counts)
+        async with opened(settings) as client:
+            state = client.app.state  # type: ignore[attr-defined]
+            grown = [await _measure_length(client, state, length) for length in lengths]
+            size = await bytes_a_point(state)
+            model = f"run-{lengths[0]}"
+            listed = await measure_counts(client, state.embedded.url(), model, counts)
     return {"lengths": grown, "bytes": size, "counts": listed}
 
 

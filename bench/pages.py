@@ -10,9 +10,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import httpx2
 import psycopg
-from tests.serving import ServedProcess, serve
+from tests.serving import ServedProcess, opened, serve
 
 from bench.browsing import Loaded, chromium, load_page, log_in, watch
 from bench.long_run import lengthen, pushed
@@ -20,7 +19,6 @@ from bench.machine import median
 from bench.report import Data, grid, show
 from bench.run_list import make_runs
 from bench.timing import seconds_of
-from gadwatch_service.app import create_app
 from gadwatch_service.ingest.parse import Push
 from gadwatch_service.settings import Settings
 from gadwatch_service.store.embedded import EmbeddedPostgres
@@ -73,20 +71,13 @@ def fill(data_dir: Path, steps: int, runs: int) -> None:
 async def _fill(data_dir: Path, steps: int) -> None:
     """The long run, the one that the list is made of, and the one that will be live."""
     settings = Settings(data_dir=data_dir, run_workers=False)
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app=app)
-        token = settings.owner_token_path.read_text().strip()
-        async with httpx2.AsyncClient(
-            transport=transport,
-            base_url="http://127.0.0.1",
-            headers={"Authorization": f"Bearer {token}"},
-        ) as client:
-            for run in ("long", "model", "live"):
-                wish = {"id": run, "stage": "warmup", "warmup_steps": steps}
-                (await client.post("/api/v1/runs", json=wish)).raise_for_status()
-                await app.state.ingest.push(run, Push(steps=pushed(1, 300, 0, WIDTH)))
-            await lengthen(app.state, "long", steps, WIDTH)
+    async with opened(settings) as client:
+        state = client.app.state  # type: ignore[attr-defined]
+        for run in ("long", "model", "live"):
+            wish = {"id": run, "stage": "warmup", "warmup_steps": steps}
+            (await client.post("/api/v1/runs", json=wish)).raise_for_status()
+            await state.ingest.push(run, Push(steps=pushed(1, 300, 0, WIDTH)))
+        await lengthen(state, "long", steps, WIDTH)
 
 
 def html_ms(service: ServedProcess, path: str) -> float:

@@ -160,11 +160,10 @@ def test_a_full_disk_refuses_steps_and_takes_them_again_when_there_is_room(
     with serve(small_disk, None) as served, Pusher(served, batch=200) as pusher:
         pusher.wait_for(200)
         filler = small_disk / "filler"
-        with filler.open("wb") as file:
+        with filler.open("wb", buffering=0) as file:
             try:
                 while True:
                     file.write(bytes(2**16))
-                    file.flush()
             except OSError:
                 pass
         stuck = Progress(lambda: len(pusher.acknowledged))

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gadwatch_service.store.runs import EACH_RUN, run_by_run
 from gadwatch_service.store.tables import (
     Delivery,
     DeliveryAttempt,
@@ -60,8 +61,11 @@ async def project_of(session: AsyncSession, run_id: str) -> str | None:
 
 async def review_kept_back(session: AsyncSession, now: datetime) -> None:
     """Look again at what silences kept back: one of them has ended early."""
-    await session.execute(
-        update(Notice).where(Notice.told.is_(None), Notice.review_at > now).values(review_at=now)
+    kept_back = [Notice.told.is_(None), Notice.review_at > now]
+    await run_by_run(
+        await session.connection(),
+        select(Notice.run_id).where(*kept_back),
+        update(Notice).where(Notice.run_id == EACH_RUN, *kept_back).values(review_at=now),
     )
 
 

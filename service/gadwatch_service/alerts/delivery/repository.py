@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gadwatch_service.alerts.events import Message
 from gadwatch_service.alerts.queue.repository import NO_RUN
 from gadwatch_service.store import tables
+from gadwatch_service.store.runs import EACH_RUN, run_by_run
 
 
 async def note_success(connection: AsyncConnection, endpoint_id: str, now: datetime) -> None:
@@ -20,14 +21,15 @@ async def note_success(connection: AsyncConnection, endpoint_id: str, now: datet
         .values(consecutive_failures=0, paused_until=None)
     )
     if closed.rowcount:
-        await connection.execute(
-            update(delivery)
-            .where(
-                delivery.endpoint_id == endpoint_id,
-                delivery.due_at > now,
-                delivery.attempts > 0,
-            )
-            .values(due_at=now)
+        put_off = [
+            delivery.endpoint_id == endpoint_id,
+            delivery.due_at > now,
+            delivery.attempts > 0,
+        ]
+        await run_by_run(
+            connection,
+            select(delivery.run_id).where(*put_off),
+            update(delivery).where(delivery.run_id == EACH_RUN, *put_off).values(due_at=now),
         )
 
 
@@ -71,12 +73,20 @@ async def bury(connection: AsyncConnection, endpoint_id: str, now: datetime) -> 
 
     In this order, which is also that of a change in a run: nobody waits for each other.
     """
-    delivery = tables.Delivery
-    await connection.execute(delete(tables.Notice).where(tables.Notice.endpoint_id == endpoint_id))
-    await connection.execute(
+    notice, delivery = tables.Notice, tables.Delivery
+    known = notice.endpoint_id == endpoint_id
+    await run_by_run(
+        connection,
+        select(notice.run_id).where(known),
+        delete(notice).where(notice.run_id == EACH_RUN, known),
+    )
+    waiting = [delivery.endpoint_id == endpoint_id, delivery.due_at.is_not(None)]
+    await run_by_run(
+        connection,
+        select(delivery.run_id).where(*waiting),
         update(delivery)
-        .where(delivery.endpoint_id == endpoint_id, delivery.due_at.is_not(None))
-        .values(state="dead", due_at=None, leased_until=None, leased_by=None, finished_at=now)
+        .where(delivery.run_id == EACH_RUN, *waiting)
+        .values(state="dead", due_at=None, leased_until=None, leased_by=None, finished_at=now),
     )
 
 

@@ -217,12 +217,20 @@ async def _quick(connection: AsyncConnection) -> AsyncIterator[None]:
         yield
 
 
+_LEASED: Final = """
+SELECT DISTINCT run_id FROM deliveries
+WHERE leased_by = %s AND due_at IS NOT NULL ORDER BY run_id
+"""
+
 _RELEASE: Final = """
 UPDATE deliveries SET leased_until = %(now)s
-WHERE leased_by = %(worker)s AND due_at IS NOT NULL
+WHERE run_id = %(run_id)s AND leased_by = %(worker)s AND due_at IS NOT NULL
 """
 
 
 async def release(connection: AsyncConnection, worker: str, now: datetime) -> None:
     """Give the leases of a stopping worker back; what it was sending may have arrived."""
-    await connection.execute(_RELEASE, {"worker": worker, "now": now})
+    leased = await (await connection.execute(_LEASED, [worker])).fetchall()
+    values = [{"run_id": run_id, "worker": worker, "now": now} for (run_id,) in leased]
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_RELEASE, values)

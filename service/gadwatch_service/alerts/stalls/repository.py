@@ -7,6 +7,7 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gadwatch_service.store.runs import EACH_RUN, run_by_run
 from gadwatch_service.store.tables import Beat, RunState
 
 _NAME: Final = "stalls"
@@ -38,11 +39,14 @@ async def beat(connection: AsyncConnection, now: datetime) -> datetime | None:
 
 async def extend(connection: AsyncConnection, gap: timedelta, earliest: datetime) -> None:
     """Put every due time off by the time that nobody listened, ``earliest`` at the soonest."""
-    await connection.execute(
+    awaited = RunState.stall_due_at.is_not(None)
+    await run_by_run(
+        connection,
+        select(RunState.run_id).where(awaited),
         update(RunState)
-        .where(RunState.stall_due_at.is_not(None))
+        .where(RunState.run_id == EACH_RUN, awaited)
         .values(
             version=RunState.version + 1,
             stall_due_at=func.greatest(RunState.stall_due_at + literal(gap), literal(earliest)),
-        )
+        ),
     )
