@@ -95,10 +95,9 @@ export class Charts {
 
   bindPlot(figure, plot) {
     plot.on("plotly_relayout", (change) => {
-      if (this.quiet) return;
-      const range = change["xaxis.range"] ?? (change["xaxis.range[0]"] !== undefined
-        ? [change["xaxis.range[0]"], change["xaxis.range[1]"]] : null);
-      if (range) this.zoomTo(this.steps(plot, range));
+      // A reader's zoom tells both ends; the range as a whole is only ever set by makeRoom.
+      const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      if (ends[0] !== undefined) this.zoomTo(this.steps(plot, ends));
     });
     plot.on("plotly_doubleclick", () => this.zoomTo(null));
     plot.on("plotly_hover", (event) => this.hover(plot, event));
@@ -275,9 +274,7 @@ export class Charts {
       const pad = 0.06 * (Math.max(up[1], most) - Math.min(up[0], least) || 1);
       if (least < up[0] || most > up[1]) change["yaxis.range"] = [Math.min(up[0], least - pad), Math.max(up[1], most + pad)];
     }
-    this.quiet = true; // not a reader's zoom
     if (Object.keys(change).length) Plotly.relayout(plot, change);
-    this.quiet = false;
   }
 
   point(id, step) {
