@@ -1,6 +1,6 @@
 -- Spreads the tables over a Citus cluster. Run it once, after `gadwatch db upgrade`, on the
--- coordinator. Every statement of the service that locks names the run, and every one that writes
--- but for a few rare ones of a single table, so nothing else changes; see docs/scaling.md.
+-- coordinator. Every statement of the service that locks or writes names the run, so nothing else
+-- changes; see docs/scaling.md.
 
 CREATE EXTENSION IF NOT EXISTS citus;
 

@@ -10,7 +10,7 @@ EACH_RUN: Final = bindparam("each_run", type_=Text)
 
 
 async def run_by_run(
-    connection: AsyncConnection, runs: Select[tuple[str]], change: Update | Delete
+    connection: AsyncConnection, runs: Select[str], change: Update | Delete
 ) -> None:
     """Make ``change``, whose ``run_id`` is :data:`EACH_RUN`, in each of ``runs``.
 
