@@ -74,14 +74,16 @@ def clause_fact(name: str, safety: bool, measured: Measured, settings: GateSetti
     """One measured clause with its words."""
     judged, observed, _, reason = measured
     status = STATUS_WORDS[judged]
+    distance = margin(name, judged, observed, settings)
+    tolerated = judged is PASS and distance is not None and distance < 0
     return ClauseFact(
         name,
         "safety" if safety else "target",
         status,
         observed,
         required(name, settings),
-        reason or status,
-        margin(name, judged, observed, settings),
+        reason or ("tolerated" if tolerated else status),
+        distance,
         {"window": int(settings.window), "strong": settings.settled_d_acc},
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gadwatch_rules import Assessment, Changes, Engine, Step
+from gadwatch_rules.clauses import clause_fact
 from gadwatch_rules.gate import INSUFFICIENT, NOT_READY, READY, Latch, step_latch
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.measures import (
@@ -239,6 +240,12 @@ def learning(start: float, gain: float) -> list[Step]:
             critic__ranking_loss=0.6 - part,
         )
     return steps
+
+
+def test_a_pass_within_the_tolerance_says_so() -> None:
+    fact = clause_fact("score_diff_band", False, found(PASS, 0.98), SETTINGS)
+    assert fact.margin == pytest.approx(-0.02)
+    assert fact.sentence() == "0.98 lies a little outside 1 … 5, within the tolerance."
 
 
 def test_a_weak_critic_that_still_gets_better_is_waited_for() -> None:
