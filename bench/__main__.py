@@ -9,7 +9,18 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from bench import alerts, engine, growth, hook, import_speed, ingest, results, scale, targets
+from bench import (
+    alerts,
+    engine,
+    growth,
+    hook,
+    import_speed,
+    ingest,
+    pages,
+    results,
+    scale,
+    targets,
+)
 from bench.document import DOCUMENT, put
 from bench.machine import load
 from bench.peers import compare
@@ -35,6 +46,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "alerts": alerts,
     "engine": engine,
     "scale": scale,
+    "pages": pages,
 }
 
 
@@ -63,7 +75,7 @@ def main() -> None:
         data = BENCHMARKS[name].measure()
         results.save(name, data, before)
         print(f"{BENCHMARKS[name].table(data)}\n")
-    write(results.kept())
+        write(results.kept())
     print(f"written into {DOCUMENT}", file=sys.stderr)
 
 

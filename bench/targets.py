@@ -33,7 +33,8 @@ class Target:
 
 def targets() -> list[Target]:
     """All of them, in the order of the table."""
-    return [*_ingest("1", "one process"), *_ingest("2", "two processes"), *_GROWTH, *_OTHERS]
+    one, two = _ingest("1", "one process"), _ingest("2", "two processes")
+    return [*one, *two, *_GROWTH, *_PAGES, *_OTHERS]
 
 
 def _ingest(count: str, name: str) -> list[Target]:
@@ -97,6 +98,40 @@ _GROWTH = [
         "{:.2f} ×",
     ),
     Target("list of 10,000 runs, the slowest kind", 100, _slowest_list, "{:.0f} ms"),
+]
+
+
+def _watching(results: Results) -> float:
+    live = results["pages"]["live"]
+    return float(live["20"]["service"] - live["0"]["service"])
+
+
+_PAGES = [
+    Target(
+        "page of a run of 1,000,000 steps × 100 metrics: HTML",
+        100,
+        lambda r: r["pages"]["html"]["run"],
+        "{:.0f} ms",
+    ),
+    Target(
+        "— its first chart",
+        1000,
+        lambda r: r["pages"]["loaded"]["run"]["first_chart"],
+        "{:,.0f} ms",
+    ),
+    Target(
+        "— its longest task",
+        200,
+        lambda r: r["pages"]["loaded"]["run"]["longest_task"],
+        "{:.0f} ms",
+    ),
+    Target(
+        "— its weight, compressed",
+        600,
+        lambda r: r["pages"]["loaded"]["run"]["kilobytes"],
+        "{:.0f} kB",
+    ),
+    Target("20 open pages on a live run, of a core of the service", 0.1, _watching, "{:.0%}"),
 ]
 
 
