@@ -100,6 +100,7 @@ async def test_a_rotated_secret_signs_beside_the_old_one(
         ({"kind": "slack", "secret": "not needed here"}, "takes none"),
         ({"kind": "pager"}, "slack"),
         ({"policy": {"quiet_hours": {"start": "22:00", "end": "07:00", "tz": "X"}}}, "zone"),
+        ({"policy": {"quiet_hours": {"start": "22:00Z", "end": "07:00"}}}, "without an offset"),
         ({"filters": {"projekt": ["x"]}}, "projekt"),
         ({"filters": {"severities": ["loud"]}}, "critical"),
         ({"name": ""}, "name"),

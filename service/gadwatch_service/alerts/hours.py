@@ -21,6 +21,13 @@ class QuietHours(BaseModel):
     unless: Severity = "critical"
     """The mildest severity that is told all the same."""
 
+    @field_validator("start", "end")
+    @classmethod
+    def _is_of_the_wall(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("write the time without an offset, such as 22:00; tz names the zone")
+        return value
+
     @field_validator("tz")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
