@@ -74,7 +74,7 @@ def _repeat(
 
 def table(data: Data) -> str:
     """The measured rates beside the limit."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for count, one in data["processes"].items():
         name = "one process" if count == "1" else f"{count} processes"
         bulk, single = one["batches"], one["singles"]

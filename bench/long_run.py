@@ -13,11 +13,16 @@ from gadwatch_service.ingest.parse import PushedStep
 WIDTH = 50
 
 
+def moment(step: int) -> float:
+    """When a step was made: one a second."""
+    return 1.7e9 + step
+
+
 def pushed(first: int, count: int, seed: int, width: int = WIDTH) -> list[PushedStep]:
     """Steps as they come from a trainer."""
     rng = random.Random(seed)
     return [
-        PushedStep(step, metrics(rng, width), 1.7e9 + step) for step in range(first, first + count)
+        PushedStep(step, metrics(rng, width), moment(step)) for step in range(first, first + count)
     ]
 
 
@@ -26,12 +31,12 @@ async def lengthen(state: Any, run: str, last: int, width: int = WIDTH) -> int:
     async with state.keeper.hold(run) as hold:
         row = hold.run.row
         rows = [
-            StoredStep(one.step, float(one.time or 0), list(one.metrics.values()))
+            StoredStep(one.step, moment(one.step), list(one.metrics.values()))
             for one in pushed(1, BLOCK_STEPS, 1, width)
         ]
         while row.last_step < last:
             for offset, one in enumerate(rows, start=row.last_step + 1):
-                one.step, one.time = offset, 1.7e9 + offset
+                one.step, one.time = offset, moment(offset)
             await history.add_blocks(hold.driver, run, 1, make_group(Table.of_rows(rows)))
             row.last_step = row.steps = rows[-1].step
         hold.judged = True

@@ -82,7 +82,7 @@ def _memory_of_a_run(served: ServedProcess, kept: int) -> float:
         create_runs(served, runs)
         push_all([served], [[(run, body) for run in runs]])
         taken.append(process.memory_info().rss)
-    return (taken[1] - taken[0]) / kept / 1000
+    return float(taken[1] - taken[0]) / kept / 1000
 
 
 def table(data: Data) -> str:

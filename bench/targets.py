@@ -60,21 +60,24 @@ def _ingest(count: str, name: str) -> list[Target]:
 
 
 def _mlflow(results: Results) -> float:
-    return max(results["peers"]["mlflow"].values())
+    return max(map(float, results["peers"]["mlflow"].values()))
 
 
 def _fastest(results: Results) -> float:
-    files = [one["rate"] for one in results["peers"]["files"].values()]
+    files = [float(one["rate"]) for one in results["peers"]["files"].values()]
     return max(_mlflow(results), *files)
 
 
 def _length(results: Results, steps: int) -> Mapping[str, float]:
-    return {one["steps"]: one for one in results["growth"]["lengths"]}[steps]
+    lengths: dict[int, Mapping[str, float]] = {
+        one["steps"]: one for one in results["growth"]["lengths"]
+    }
+    return lengths[steps]
 
 
 def _slowest_list(results: Results) -> float:
     counts = {one["runs"]: one for one in results["growth"]["counts"]}[10_000]
-    return max(value for name, value in counts.items() if name != "runs")
+    return max(float(value) for name, value in counts.items() if name != "runs")
 
 
 _GROWTH = [
@@ -136,7 +139,7 @@ _PAGES = [
 
 
 def _hook(results: Results, at: int) -> float:
-    return max(one["log_us"][at] / one["put_us"][at] for one in results["hook"]["troubles"])
+    return max(float(one["log_us"][at] / one["put_us"][at]) for one in results["hook"]["troubles"])
 
 
 _OTHERS = [

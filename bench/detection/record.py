@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.detection.runs import FOLDER, Recorded, Steps, save
 from gadwatch_rules import watched_metrics
@@ -77,7 +78,7 @@ def faults(seed: int, index: int) -> list[Recorded]:
     changed: dict[str, float] = {"actor_lr": 3e-4} | ({"prompts": 16} if index % 2 else {})
     config = TrainerConfig(seed=seed, freeze_actor_steps=WARMUP).with_(**changed)
     onsets = (ONSETS[index % len(ONSETS)], ONSETS[(index + 3) % len(ONSETS)])
-    facts = {"split": split_of(seed), "seed": seed, "config": changed, "warmup_steps": WARMUP}
+    facts: Any = {"split": split_of(seed), "seed": seed, "config": changed, "warmup_steps": WARMUP}
     trainer = Trainer(config)
     saved = {0: trainer.checkpoint()}
     healthy: Steps = []
@@ -139,7 +140,7 @@ def ugly(seed: int) -> list[Recorded]:
     runs = []
     for name, changed in UGLY.items():
         config = TrainerConfig(seed=seed, freeze_actor_steps=UGLY_STEPS).with_(**changed)
-        facts = {"split": split_of(seed), "seed": seed, "config": dict(changed)}
+        facts: Any = {"split": split_of(seed), "seed": seed, "config": dict(changed)}
         steps = go_on(Trainer(config), Injection(), UGLY_STEPS)
         runs.append(Recorded(name, steps=steps, warmup_steps=UGLY_STEPS, **facts))
     # The process dies at step 96 and resumes at 91 with other data: two attempts of one run.

@@ -76,8 +76,8 @@ class _Judge:
                 )
             elif change.state == "resolved" and key in self._open:
                 self._open.pop(key).resolved = change.step
-        for change in changes.verdicts:
-            self.outcome.verdicts.append((change.step, change.verdict))
+        for turn in changes.verdicts:
+            self.outcome.verdicts.append((turn.step, turn.verdict))
 
     def enter_stage2(self, step: int) -> None:
         self.take(self.engine.set_stage(self.state, "stage2", step))

@@ -148,8 +148,8 @@ def healthy_table(outcomes: list[Outcome]) -> None:
         f"\nfalse not-ready: {len(unready)} of {finished} healthy warm-ups "
         f"({low:.1%} … {high:.1%}) {', '.join(unready)}"
     )
-    for (name, stage), found in sorted(alarms.items()):
-        for seed, episode in found:
+    for (name, stage), seen in sorted(alarms.items()):
+        for seed, episode in seen:
             print(
                 f"  {name} {seed} {stage}: {episode.rule} on {episode.metric} "
                 f"{episode.worst} {episode.fired}–{episode.resolved or 'end'}"

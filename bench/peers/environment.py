@@ -21,8 +21,8 @@ def peers_python() -> Path:
     if not installed.exists() or installed.read_text() != wanted:
         print(f"installing the peers into {_FOLDER}: some minutes …", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", _FOLDER], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", _REQUIREMENTS], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--requirement", str(_REQUIREMENTS)], check=True)
         installed.write_text(wanted)
     return python
 

@@ -19,7 +19,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     store = ("--backend-store-uri", f"sqlite:///{folder}/mlflow.db")
-    command = [peers_python(), "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command = [str(peers_python()), "-m", "mlflow", "server", "--host", "127.0.0.1"]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             [*command, "--port", str(port), *store],
