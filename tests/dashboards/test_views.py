@@ -1,13 +1,19 @@
+from datetime import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import TABLE_ROWS, data_table, summary
 from gadwatch_dashboards.views.clauses import clause_row
+from gadwatch_dashboards.views.endpoints import told
 from gadwatch_dashboards.views.run import run_view
 from gadwatch_dashboards.views.run_page import chart_of
 from gadwatch_dashboards.views.runs import grouped, run_row, tallies
 from gadwatch_dashboards.views.timeline import gaps_in, timeline
+from gadwatch_service.alerts.hours import QuietHours
+from gadwatch_service.alerts.routing import DEFAULT_FILTERS, Filters, Policy
 from tests.dashboards.samples import NOW, ZONES, assessment, broken, healthy, series, waiting
 
 EN, ZH = Texts("en"), Texts("zh")
@@ -161,3 +167,63 @@ def test_a_finding_leads_to_the_chart_that_shows_its_metric() -> None:
     assert leads == {
         "critic/d_acc": "d_acc", "length_reward/correlation": "length_reward-correlation",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filters", "policy", "said"),
+    [
+        (Filters(), Policy(), "Told of everything"),
+        (
+            DEFAULT_FILTERS,
+            Policy(),
+            (
+                "Told of critical and warning findings, silent runs, verdicts, ends of runs, "
+                "the trainer's messages"
+            ),
+        ),
+        (
+            Filters(kinds=("verdict",), projects=("gad-7b", "gad-14b"), runs=("eval-*",)),
+            Policy(send_resolved=False, max_per_minute=20),
+            (
+                "Told of verdicts · projects gad-7b, gad-14b · runs eval-* · not when resolved · "
+                "at most 20 a minute"
+            ),
+        ),
+        (
+            Filters(kinds=("finding",), severities=("critical",)),
+            Policy(quiet_hours=QuietHours(start=time(22), end=time(7), unless="warning")),
+            "Told of critical findings · quiet 22:00–07:00 UTC except critical and warning",
+        ),
+    ],
+)
+def test_an_endpoint_says_in_one_line_what_it_is_told(
+    filters: Filters, policy: Policy, said: str
+) -> None:
+    assert told(filters, policy, EN) == said
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [Filters(kinds=()), Filters(projects=()), Filters(kinds=("stalled",), severities=())],
+)
+def test_an_endpoint_that_nothing_reaches_says_so(filters: Filters) -> None:
+    assert told(filters, Policy(), EN) == "Told of nothing"
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        QuietHours(start=time(8), end=time(8)),
+        QuietHours(start=time(22), end=time(7), unless="info"),
+    ],
+)
+def test_quiet_hours_that_hold_nothing_back_are_not_told(quiet: QuietHours) -> None:
+    assert told(Filters(), Policy(quiet_hours=quiet), EN) == "Told of everything"
+
+
+def test_what_an_endpoint_is_told_is_said_in_chinese() -> None:
+    quiet = QuietHours(start=time(22), end=time(7), tz="Asia/Shanghai")
+    filters = Filters(kinds=("finding", "verdict"), severities=("warning", "critical"))
+    assert told(filters, Policy(quiet_hours=quiet), ZH) == (
+        "通知严重和警告级别的发现、就绪结论 · 22:00–07:00（Asia/Shanghai）免打扰，严重除外"
+    )

@@ -1,6 +1,8 @@
 """A service to throw things at, with a run in it."""
 
+import re
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,4 +38,18 @@ def serve_for_fuzzing(embedded: EmbeddedPostgres, folder: Path) -> Iterator[Serv
                 client.post(f"/api/v1/runs/{RUN}/steps", json={"steps": steps})
             yield process
             assert process.process.poll() is None, "the service died"
+            told = f"requests answered, by status: {_answers(process)}"
+            print(f"\n{told}")  # noqa: T201 - the figure that `make fuzz` is run for
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+def _answers(process: ServedProcess) -> str:
+    """How many requests the service has answered with each status, all in all first."""
+    with process.client() as client:
+        lines = client.get("/metrics").text
+    found: Counter[str] = Counter()
+    for status, count in re.findall(
+        r'^gadwatch_http_requests_total{[^}]*status="(\d+)"} (\S+)', lines, re.MULTILINE
+    ):
+        found[status] += int(float(count))
+    return f"{found.total():,} ({', '.join(f'{s}: {n:,}' for s, n in sorted(found.items()))})"

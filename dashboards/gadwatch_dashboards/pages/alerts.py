@@ -1,4 +1,4 @@
-"""``/alerts``: destinations with a test button, silences, the delivery log, each message."""
+"""``/alerts``: destinations, silences, the delivery log, each message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,32 +11,27 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.pages.context import Page, back_to
+from gadwatch_dashboards.pages.forms import refusal
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
+from gadwatch_dashboards.views.endpoints import EndpointRow, endpoint_row
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.alerts import service
 from gadwatch_service.alerts.adapters.registry import KINDS
-from gadwatch_service.alerts.endpoints import alerts_of
 from gadwatch_service.alerts.events import Message
 from gadwatch_service.alerts.schemas import (
     AttemptView,
     DeliveryId,
     DeliveryView,
-    EndpointChange,
-    EndpointId,
-    EndpointView,
-    NewEndpoint,
     NewSilence,
     SilenceId,
 )
 from gadwatch_service.alerts.text import Section, compose
-from gadwatch_service.errors import Invalid
 from gadwatch_service.store.database import get_session
 
 reading = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
 writing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("write"))])
-managing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("admin"))])
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 Asker = Annotated[Identity, Depends(current_identity)]
 Text = Annotated[str, Form(max_length=2000)]
@@ -72,7 +67,7 @@ class DeliveryRow:
 class AlertsPage:
     """What the template shows; ``secret`` is a new endpoint's, shown once."""
 
-    endpoints: Sequence[EndpointView]
+    endpoints: Sequence[EndpointRow]
     silences: Sequence[SilenceRow]
     deliveries: Sequence[DeliveryRow]
     may_write: bool
@@ -96,7 +91,7 @@ class DeliveryPage:
 async def show_alerts(request: Request, database: Database) -> HTMLResponse:
     """Where alerts go, what is silenced, what was sent."""
     page = Page(request, "alerts")
-    return page.answer("alerts.html", page=await _facts(page, database))
+    return page.answer("alerts.html", page=await facts(page, database))
 
 
 @reading.get("/alerts/deliveries/{delivery_id}")
@@ -117,58 +112,6 @@ async def show_delivery(
             may_write=page.identity.may("write"),
         ),
     )
-
-
-@managing.post("/alerts/endpoints")
-async def add_endpoint(
-    request: Request,
-    database: Database,
-    asker: Asker,
-    kind: Text,
-    name: Text,
-    url: Text,
-    lang: Text = "en",
-    secret: Text = "",
-    send_resolved: Text = "",
-) -> HTMLResponse:
-    """Add a destination; its signing secret is on the answer and nowhere else."""
-    page = Page(request, "alerts")
-    given = {"kind": kind, "name": name, "url": url, "secret": secret or None}
-    policy = {"lang": lang, "send_resolved": bool(send_resolved)}
-    try:
-        wish = NewEndpoint.model_validate({**given, "policy": policy})
-    except ValidationError as error:
-        raise Invalid(_first_fault(error)) from None
-    made = await alerts_of(request).registrar.create(database, wish, asker.name, page.now)
-    return page.answer("alerts.html", page=await _facts(page, database, made.secret), status=201)
-
-
-@managing.post("/alerts/endpoints/{endpoint_id}/test")
-async def send_test(endpoint_id: EndpointId, request: Request) -> RedirectResponse:
-    """Send a test message now."""
-    outcome = await alerts_of(request).send_test(endpoint_id)
-    texts = Page(request, "alerts").texts
-    key = "alerts.tested" if outcome.ok else "alerts.test_failed"
-    return back_to("/alerts", texts(key, detail=outcome.detail or outcome.status or "–"))
-
-
-@managing.post("/alerts/endpoints/{endpoint_id}/enable")
-async def enable_endpoint(
-    endpoint_id: EndpointId, request: Request, database: Database
-) -> RedirectResponse:
-    """Send there again, after its receiver said that it was gone."""
-    change = EndpointChange(enabled=True)
-    await alerts_of(request).registrar.change(database, endpoint_id, change)
-    return back_to("/alerts")
-
-
-@managing.post("/alerts/endpoints/{endpoint_id}/delete")
-async def delete_endpoint(
-    endpoint_id: EndpointId, request: Request, database: Database
-) -> RedirectResponse:
-    """Remove a destination."""
-    await service.delete_endpoint(database, endpoint_id, request.app.state.now())
-    return back_to("/alerts")
 
 
 @writing.post("/alerts/deliveries/{delivery_id}/redeliver")
@@ -194,7 +137,7 @@ async def add_silence(
     try:
         wish = NewSilence(project=project or None, rule=rule or None, hours=hours, comment=comment)
     except ValidationError as error:
-        raise Invalid(_first_fault(error)) from None
+        raise refusal(error) from None
     await service.create_silence(database, wish, asker, request.app.state.now())
     return back_to("/alerts")
 
@@ -208,12 +151,13 @@ async def end_silence(
     return back_to("/alerts")
 
 
-async def _facts(page: Page, database: AsyncSession, secret: str | None = None) -> AlertsPage:
+async def facts(page: Page, database: AsyncSession, secret: str | None = None) -> AlertsPage:
+    """Everything that the page shows."""
     identity, texts = page.identity, page.texts
     sent = await service.list_deliveries(database, projects=identity.projects, limit=50)
     silences = await service.list_silences(database, identity, page.now, 100)
     return AlertsPage(
-        endpoints=await service.list_endpoints(database),
+        endpoints=[endpoint_row(one, texts) for one in await service.list_endpoints(database)],
         silences=[_silence(row, texts) for row in silences],
         deliveries=[_row(one, texts) for one in sent.items],
         may_write=identity.may("write"),
@@ -246,9 +190,3 @@ def _silence(row: Any, texts: Texts) -> SilenceRow:
         row.created_by,
         row.ends_at,
     )
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else str(fault["msg"])

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page, back_to
+from gadwatch_dashboards.pages.forms import refusal
 from gadwatch_dashboards.views.projects import ProjectRow, project_row
 from gadwatch_service.access import repository as tokens
 from gadwatch_service.access import service
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.access.schemas import NewToken, TokenId
-from gadwatch_service.errors import Invalid
 from gadwatch_service.runs.projects import ProjectChange, Retention, change_project
 from gadwatch_service.runs.schemas import Label
 from gadwatch_service.store.database import get_session
@@ -68,7 +68,7 @@ async def make_token(
             {"name": name, "scopes": scope or [], "projects": named or None}
         )
     except ValidationError as error:
-        raise Invalid(_first_fault(error)) from None
+        raise refusal(error) from None
     issued = await service.issue_token(database, wish, asker.name, page.now)
     return page.answer(
         "settings.html", page=await _facts(page, database, issued.secret), status=201
@@ -107,7 +107,7 @@ async def change_retention(
             {name: text.strip() for name, text in typed.items() if text.strip()}
         )
     except ValidationError as error:
-        raise Invalid(_first_fault(error)) from None
+        raise refusal(error) from None
     await change_project(project, ProjectChange(retention=wish), request, database, asker)
     texts = Page(request, "settings").texts
     return back_to("/settings", texts("settings.saved", project=project))
@@ -126,8 +126,3 @@ async def _facts(page: Page, database: AsyncSession, secret: str = "") -> Settin
         ],
         secret=secret,
     )
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -1,5 +1,5 @@
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -7,6 +7,9 @@ from gadwatch_service.alerts.events import Event, Kind, Language, RunFacts, Seve
 from gadwatch_service.alerts.hours import QuietHours
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+
+GRADED: Final = frozenset({Kind.FINDING, Kind.STALLED})
+"""The kinds whose severity counts; all others are told whatever it is."""
 
 
 class Filters(BaseModel):
@@ -32,7 +35,7 @@ class Filters(BaseModel):
         """Whether the endpoint hears of events like this one."""
         if self.kinds is not None and event.kind not in self.kinds:
             return False
-        graded = event.kind in {Kind.FINDING, Kind.STALLED}
+        graded = event.kind in GRADED
         return not graded or self.severities is None or event.severity in self.severities
 
 
