@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from gadwatch_service.app import Pages, create_app
+from gadwatch_service.connections import Connection
 from gadwatch_service.listening import listen
 from gadwatch_service.logs import configure_logging
 from gadwatch_service.processes import Helpers
@@ -43,7 +44,7 @@ def serve_on(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         # Opened and closed below, so that its errors reach the caller as they are.
         lifespan="off",

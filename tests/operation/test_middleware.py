@@ -91,6 +91,25 @@ async def test_a_body_over_the_limit_is_refused_whether_declared_or_not(client: 
         assert len(answer.content) < 1000
 
 
+async def test_a_form_that_no_page_sends_is_not_taken_apart(client: Client) -> None:
+    del client.headers["Authorization"]
+    ours = {"Origin": "http://127.0.0.1"}
+    part = b'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\na-b\r\n--x--\r\n'
+    slow = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
+    assert (await client.post("/login", content=part, headers=ours | slow)).status_code == 415
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    large = await client.post("/login", content=b"&" * 200_000, headers=ours | form)
+    assert large.status_code == 413
+    assert "form" in large.json()["detail"]
+
+
+async def test_a_large_body_for_the_api_is_no_form_whatever_its_type(client: Client) -> None:
+    body = json.dumps({"id": "a", "config": {"notes": "x" * 200_000}})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await client.post("/api/v1/runs", content=body, headers=form)
+    assert answer.status_code != 413
+
+
 @pytest.mark.parametrize("depth", [100, 5_000, 200_000])
 async def test_deep_nesting_is_refused_not_crashed_upon(client: Client, depth: int) -> None:
     answer = await client.post(

@@ -1,11 +1,21 @@
+from typing import Final
+
 from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gadwatch_service.errors import TooLarge, problem_response
+from gadwatch_service.errors import Problem, TooLarge, problem_response
+
+MOST_FORM_BYTES: Final = 128 * 1024
+"""Taking a form apart costs far more than its size says, and a stranger may send the login's."""
 
 
 class BodyLimit:
-    """Refuses bodies larger than the setting ``max_body_bytes``, declared or not."""
+    """Refuses bodies larger than the setting ``max_body_bytes``, declared or not.
+
+    Forms of pages are bounded tighter. Multipart ones are refused: no page sends them, and their
+    sender names the codec, of which Python has some that take hours for a megabyte.
+    """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -16,9 +26,18 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._limit:
-            await self._refuse(scope, receive, send)
+        headers = Headers(scope=scope)
+        kind = headers.get("content-type", "").lower()
+        if "multipart/form-data" in kind:
+            await _answer(MultipartForm("Multipart forms are not read here."))(scope, receive, send)
+            return
+        too_large = body_too_large(self._limit)
+        if "x-www-form-urlencoded" in kind and not scope["path"].startswith("/api/"):
+            too_large = min(too_large, form_too_large(), key=_limit_of)
+        limit = _limit_of(too_large)
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            await _answer(too_large)(scope, receive, send)
             return
         size = 0
         refused = False
@@ -27,25 +46,27 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._limit:
-                raise body_too_large(self._limit)
+            if size > limit:
+                raise too_large
             return message
 
         async def answered(message: Message) -> None:
             # Whoever was reading the body may have taken the error for one of its own.
             nonlocal refused
-            if size <= self._limit:
+            if size <= limit:
                 await send(message)
             elif not refused:
                 refused = True
-                await self._refuse(scope, receive, send)
+                await _answer(too_large)(scope, receive, send)
 
         await self._app(scope, counted, answered)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = body_too_large(self._limit)
-        reply = problem_response(error.status, error.title, error.detail, error.members)
-        await reply(scope, receive, send)
+
+class MultipartForm(Problem):
+    """A form in a shape that no page of ours sends."""
+
+    status = 415
+    title = "Unsupported media type"
 
 
 def body_too_large(limit: int) -> TooLarge:
@@ -55,3 +76,16 @@ def body_too_large(limit: int) -> TooLarge:
         limit_name="max_body_bytes",
         limit=limit,
     )
+
+
+def form_too_large() -> TooLarge:
+    """The problem of a form that no page of ours could have sent."""
+    return TooLarge(f"The form exceeds {MOST_FORM_BYTES} bytes.", limit=MOST_FORM_BYTES)
+
+
+def _limit_of(problem: TooLarge) -> int:
+    return int(problem.members["limit"])
+
+
+def _answer(problem: Problem) -> JSONResponse:
+    return problem_response(problem.status, problem.title, problem.detail, problem.members)
