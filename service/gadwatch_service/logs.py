@@ -88,11 +88,17 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, with the traceback below it when there is one."""
         facts = "".join(f" {name}={value}" for name, value in _context(record).items())
-        message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{_time(record)} {record.levelname:<7} {message}{facts}"
+        line = f"{_time(record)} {record.levelname:<7} {_visible(record.getMessage() + facts)}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return redact(line)
+
+
+def _visible(text: str) -> str:
+    """``text`` on one line, without what moves a terminal's cursor or changes its colours."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _time(record: logging.LogRecord) -> str:

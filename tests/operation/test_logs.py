@@ -35,8 +35,12 @@ def test_an_exception_stays_on_the_line() -> None:
     assert "broken" in json.loads(text)["exception"]
 
 
-def test_a_message_cannot_forge_a_line() -> None:
-    assert "\n" not in TextFormatter().format(_record("name\n2026-01-01 ERROR forged"))
+@pytest.mark.parametrize("sign", ["\n", "\r", "\x1b", "\x9b", "\u2028", "\u202e", "\ud800"])
+def test_neither_a_message_nor_a_fact_can_forge_a_line(sign: str) -> None:
+    forged = f"/runs/a{sign}2026-01-01 ERROR forged 学习"
+    line = TextFormatter().format(_record(forged, path=forged))
+    assert sign not in line
+    assert line.count("forged 学习") == 2
 
 
 @pytest.mark.parametrize(
