@@ -93,17 +93,23 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def run_styles(run_ids: list[str], theme: Theme) -> list[tuple[str, str]]:
-    """``(colour, dash)`` of each run.
+    """``(colour, dash)`` of each run, as :func:`run_slots` gives them."""
+    colours = PALETTES[theme].series
+    return [(colours[slot], dash) for slot, dash in run_slots(run_ids)]
+
+
+def run_slots(run_ids: list[str]) -> list[tuple[int, str]]:
+    """``(place among the series colours, dash)`` of each run.
 
     The colour follows from the run's id alone, so a run looks the same on every page; runs of one
     picture that share a colour differ by their dash.
     """
-    colours = PALETTES[theme].series
-    seen: dict[str, int] = {}
-    styles = []
+    colours = len(PALETTES["light"].series)
+    seen: dict[int, int] = {}
+    slots = []
     for run_id in run_ids:
-        colour = colours[int.from_bytes(sha256(run_id.encode()).digest()[:4]) % len(colours)]
-        turn = seen.get(colour, 0)
-        seen[colour] = turn + 1
-        styles.append((colour, DASHES[turn % len(DASHES)]))
-    return styles
+        slot = int.from_bytes(sha256(run_id.encode()).digest()[:4]) % colours
+        turn = seen.get(slot, 0)
+        seen[slot] = turn + 1
+        slots.append((slot, DASHES[turn % len(DASHES)]))
+    return slots

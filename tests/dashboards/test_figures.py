@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gadwatch_dashboards import assets
 from gadwatch_dashboards.figures import (
     Content,
     Corridor,
@@ -20,6 +21,7 @@ from gadwatch_dashboards.figures import (
 )
 from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for, expected_reward, remaining
 from gadwatch_dashboards.figures.smoothing import smoothed, value_range
+from gadwatch_dashboards.palette import PALETTES
 from tests.dashboards.samples import ZONES, series
 
 CONTENT = Content(
@@ -135,3 +137,17 @@ def test_the_expected_reward_starts_at_the_runs_own_hand_over() -> None:
     assert corridor.corners[1] == (501.0, -1.5, -0.5)
     drawn = figure_json(replace(CONTENT, corridor=corridor))
     assert [trace for trace in drawn["data"] if trace["meta"]["role"] == "corridor"]
+
+
+def test_where_the_page_names_the_curves_the_figure_keeps_its_room_for_them() -> None:
+    two = replace(CONTENT, series=[series("critic/d_acc"), series("val/d_acc")])
+    named, alone = (figure_json(replace(two, legend=legend))["layout"] for legend in (True, False))
+    assert (named["showlegend"], alone["showlegend"]) == (True, False)
+    assert alone["margin"]["t"] < named["margin"]["t"]
+
+
+def test_a_run_has_the_colour_of_its_curves_in_the_tables_too() -> None:
+    sheet = assets.embedded("app.css")
+    pairs = zip(PALETTES["light"].series, PALETTES["dark"].series, strict=True)
+    for slot, (light, dark) in enumerate(pairs):
+        assert f".series-{slot} {{ stroke: light-dark({light}, {dark}); }}" in sheet

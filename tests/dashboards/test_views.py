@@ -1,9 +1,12 @@
+import math
+import re
 from datetime import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gadwatch_dashboards.figures import Series, Zone
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import TABLE_ROWS, data_table, summary
 from gadwatch_dashboards.views.clauses import clause_row
@@ -92,6 +95,20 @@ def test_a_summary_is_one_line_for_people_who_cannot_see_the_curve() -> None:
     assert "in its healthy range" in line
     assert "not finite: 1" in line
     assert "\n" not in line
+
+
+def test_a_summary_of_two_curves_says_which_is_in_its_range() -> None:
+    both = [series("critic/d_acc"), series("val/d_acc")]
+    line = summary(both, ZONES["critic/d_acc"], EN)
+    assert re.fullmatch(r"critic/d_acc 0\.9\d+ in its healthy range, val/d_acc [\d.]+", line)
+
+
+def test_a_summary_of_many_runs_tells_the_extremes_by_name() -> None:
+    runs = [
+        Series("critic/d_acc", [1, 2], [0.5, value], label=name)
+        for name, value in (("a", 0.7), ("b", 0.2), ("c", math.nan), ("d", 0.9))
+    ]
+    assert summary(runs, Zone(), EN) == "now from 0.2 (b) to 0.9 (d) · not finite: 1"
 
 
 def test_the_data_table_is_bounded_and_newest_first() -> None:

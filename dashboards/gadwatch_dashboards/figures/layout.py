@@ -12,7 +12,7 @@ Span = tuple[float, float] | None
 
 def layout(content: Content, view: View, span: Span, paint: Palette) -> dict[str, Any]:
     """Axes, margins, legend and hover; the title lies in the figure's caption, not in here."""
-    several = len(content.series) > 1 or content.corridor is not None
+    several = content.legend and (len(content.series) > 1 or content.corridor is not None)
     return {
         "font": {"family": FONT, "size": 12, "color": paint.text},
         "paper_bgcolor": paint.surface,

@@ -90,7 +90,7 @@ class View:
 
 @dataclass(frozen=True)
 class Content:
-    """All that one figure shows."""
+    """All that one figure shows; without ``legend`` the page names the curves once for all."""
 
     title: str
     series: Sequence[Series]
@@ -99,3 +99,4 @@ class Content:
     lines: Sequence[Line] = ()
     corridor: Corridor | None = None
     unit: str = ""
+    legend: bool = True

@@ -70,7 +70,7 @@ async def show_comparison(
     ids = [one.run_id for one in runs]
     logged = sorted({metric for one in runs for metric in one.metrics})
     shown = ComparePage(
-        rows=compared(runs, base, page.texts, _theme(page.ui.theme), _address) if base else (),
+        rows=compared(runs, base, page.texts, _address) if base else (),
         candidates=[(one.run_id, one.name) for one in newest.runs if one.run_id not in ids],
         align="stage" if align == "stage" else "step",
         state=state_of(request),
@@ -113,7 +113,7 @@ async def show_figure(
                 styled = await _from_stage(database, one, styled)
             series.append(styled)
     bounds = zones(runs[0].pack, runs[0].overrides, page.texts) if runs else {}
-    content = Content(metric, series, zone=bounds.get(metric, Zone()))
+    content = Content(metric, series, zone=bounds.get(metric, Zone()), legend=False)
     table = data_table(series, page.texts)
     return packed(
         request,

@@ -193,7 +193,10 @@ export class Charts {
     if (tool === "full") figure.requestFullscreen?.();
     if (tool === "png" || tool === "svg") {
       if (!plot.data) return;
-      const layout = { ...plot.layout, title: { text: title, x: 0.02 }, margin: { ...plot.layout.margin, t: 56 } };
+      // A picture goes alone: it names its curves itself.
+      const several = plot.data.filter((t) => t.meta?.role === "raw").length > 1;
+      const legend = several && !plot.layout.showlegend ? { showlegend: true, legend: { ...plot.layout.legend, y: -0.1, yanchor: "top" } } : {};
+      const layout = { ...plot.layout, ...legend, title: { text: title, x: 0.02 }, margin: { ...plot.layout.margin, t: 56 } };
       Plotly.downloadImage({ data: plot.data, layout }, { format: tool, width: 1200, height: 640, scale: 2, filename: title.replaceAll(/[^\p{L}\p{N}_-]+/gu, "-") });
     }
     if (tool === "pin") {

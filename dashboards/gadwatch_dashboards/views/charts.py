@@ -9,6 +9,8 @@ from gadwatch_dashboards.figures.series import Series, Zone
 from gadwatch_dashboards.texts import Texts
 
 TABLE_ROWS = 24
+FEW = 3
+"""Series whose newest values are all told; of more, the extremes."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,17 @@ class DataTable:
 def summary(all_series: Sequence[Series], zone: Zone, texts: Texts) -> str:
     """One line a reader who cannot see the figure needs: now, lowest, highest, in range or not.
 
-    Several series are summed up by their newest values alone.
+    Several series are summed up by their newest values, many by the lowest and highest of these.
+    ``zone`` is that of the first series' metric.
     """
+    if len(all_series) > FEW:
+        return _extremes(all_series, texts)
     if len(all_series) != 1:
-        return ", ".join(f"{one.name} {formats.number(_newest(one))}" for one in all_series)
+        return ", ".join(
+            f"{one.name} {formats.number(_newest(one))}"
+            + (_place(_newest(one), zone, texts) if one.metric == all_series[0].metric else "")
+            for one in all_series
+        )
     (series,) = all_series
     finite = [value for value in series.values if math.isfinite(value)]
     lost = len(series.values) - len(finite)
@@ -39,14 +48,36 @@ def summary(all_series: Sequence[Series], zone: Zone, texts: Texts) -> str:
         low=formats.number(min(finite)),
         high=formats.number(max(finite)),
     )
-    if zone.ok_low is not None or zone.ok_high is not None:
-        inside = (zone.ok_low is None or newest >= zone.ok_low) and (
-            zone.ok_high is None or newest <= zone.ok_high
-        )
-        sentence += " · " + texts("chart.inside" if inside else "chart.outside")
+    if place := _place(newest, zone, texts):
+        sentence += " ·" + place
     if lost:
         sentence += " · " + texts("chart.non_finite", count=lost)
     return sentence
+
+
+def _place(newest: float, zone: Zone, texts: Texts) -> str:
+    if zone.ok_low is None and zone.ok_high is None:
+        return ""
+    inside = (zone.ok_low is None or newest >= zone.ok_low) and (
+        zone.ok_high is None or newest <= zone.ok_high
+    )
+    return " " + texts("chart.inside" if inside else "chart.outside")
+
+
+def _extremes(all_series: Sequence[Series], texts: Texts) -> str:
+    finite = [one for one in all_series if math.isfinite(_newest(one))]
+    if not finite:
+        return texts("chart.none_finite")
+    low, high = min(finite, key=_newest), max(finite, key=_newest)
+    sentence = texts(
+        "chart.extremes",
+        low=formats.number(_newest(low)),
+        low_name=low.name,
+        high=formats.number(_newest(high)),
+        high_name=high.name,
+    )
+    lost = len(all_series) - len(finite)
+    return sentence + (" · " + texts("chart.non_finite", count=lost) if lost else "")
 
 
 def _newest(series: Series) -> float:

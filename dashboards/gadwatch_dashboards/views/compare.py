@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gadwatch_dashboards import formats
-from gadwatch_dashboards.palette import Theme, run_styles
+from gadwatch_dashboards.palette import run_slots
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge, verdict_badge
 from gadwatch_dashboards.views.run_page import flat_config
@@ -25,11 +25,11 @@ class Value:
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run's row; colour and dash are those of its curves."""
+    """A run's row; ``slot``, its place among the series colours, and dash are its curves'."""
 
     run_id: str
     name: str
-    colour: str
+    slot: int
     dashes: str
     health: Badge
     verdict: Badge
@@ -46,7 +46,6 @@ def compared(
     runs: Sequence[RunView],
     baseline: RunView,
     texts: Texts,
-    theme: Theme,
     address: Callable[[Sequence[str], str], str],
 ) -> list[ComparedRun]:
     """The rows. ``address`` gives the page's address for some runs and a baseline."""
@@ -55,7 +54,7 @@ def compared(
         ComparedRun(
             run_id=run.run_id,
             name=run.name,
-            colour=colour,
+            slot=slot,
             dashes=DASH_ARRAYS[dash],
             health=badge("health", run.health, texts),
             verdict=verdict_badge(run.stage, run.verdict, texts),
@@ -70,7 +69,7 @@ def compared(
             baseline_url=address(ids, run.run_id),
             remove_url=address([one for one in ids if one != run.run_id], baseline.run_id),
         )
-        for run, (colour, dash) in zip(runs, run_styles(ids, theme), strict=True)
+        for run, (slot, dash) in zip(runs, run_slots(ids), strict=True)
     ]
 
 
