@@ -24,14 +24,15 @@ def steps(first: int, count: int, seed: int = 1) -> list[Step]:
     for step in range(first, first + count):
         reward = -1.75 + noise.gauss(0, 0.08)
         accuracy = 0.93 + noise.gauss(0, 0.015)
+        teacher, student = 1.7 + noise.gauss(0, 0.05), -1.3 + noise.gauss(0, 0.05)
         made.append(
             Step(
                 step,
                 {
                     "critic/d_acc": accuracy,
-                    "critic/score_diff": 3.0 + noise.gauss(0, 0.1),
-                    "critic/teacher_score_mean": 1.7 + noise.gauss(0, 0.05),
-                    "critic/student_score_mean": -1.3 + noise.gauss(0, 0.05),
+                    "critic/score_diff": teacher - student,
+                    "critic/teacher_score_mean": teacher,
+                    "critic/student_score_mean": student,
                     "critic/ranking_loss": 0.53 + noise.gauss(0, 0.01),
                     "critic/grad_norm": 0.4 + noise.gauss(0, 0.02),
                     "reward/discriminator_mean": reward,

@@ -1,4 +1,4 @@
-"""The metrics that gadwatch knows: names, units, aliases and derived values.
+"""The metrics that gadwatch knows: names, units and aliases.
 
 Canonical names follow verl: lower case, parts separated by ``/``.
 """
@@ -113,8 +113,6 @@ METRICS: tuple[Metric, ...] = (
 BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
 _BY_ALIAS = {alias: metric.name for metric in METRICS for alias in metric.aliases}
 _PREFIX = "train/"
-_REWARD_PARTS = (DISCRIMINATOR, FORMAT, "format/reward_avg")
-"""Where one of these is logged, the reward is not the critic's score alone."""
 
 
 @lru_cache(maxsize=4096)
@@ -154,27 +152,3 @@ def unit_of(name: str) -> str:
     """The unit of a metric, empty when it is not known."""
     metric = BY_NAME.get(name)
     return metric.unit if metric else ""
-
-
-def add_derived(values: dict[str, float], logged: set[str]) -> None:
-    """Add to one step's canonical values what follows from them.
-
-    ``logged`` holds the names that this run has logged itself: those are never derived.
-    """
-    get = values.get
-    if SCORE_GAP not in values:
-        teacher, student = get(TEACHER), get(STUDENT)
-        if teacher is not None and student is not None:
-            values[SCORE_GAP] = teacher - student
-    reward = get(REWARD) if DISCRIMINATOR not in values else None
-    if reward is not None and not any(name in logged or name in values for name in _REWARD_PARTS):
-        values[DISCRIMINATOR] = reward
-    if RANKING_LOSS not in logged and RANKING_LOSS not in values:
-        loss = get(D_LOSS)
-        if loss is not None:
-            values[RANKING_LOSS] = loss
-    ties = get(TIE_RATIO)
-    if ties is not None and ties < 0.999:
-        accuracy = get(D_ACC)
-        if accuracy is not None:
-            values[D_ACC_UNTIED] = min(1.0, accuracy / (1.0 - ties))

@@ -23,6 +23,7 @@ from gadwatch_rules.intake import Intake
 from gadwatch_rules.pack import SHIPPED, Overrides, Pack, load_pack
 from gadwatch_rules.program import Program
 from gadwatch_rules.serialise import dump_state, load_state
+from gadwatch_rules.skim import LEAST, MOST, skim
 from gadwatch_rules.state import RunState
 from gadwatch_rules.step import Step
 from gadwatch_rules.transitions import report_findings, report_verdict, shown_findings
@@ -88,12 +89,22 @@ class Engine:
         ``now`` (unix seconds) is the arrival; it stands in for steps that carry no time.
         """
         changes = Changes()
-        for step in steps:
-            if state.last_step is not None and step.step < state.last_step:
-                changes.late += 1
-            else:
-                self._take(state, step, now, changes)
+        for start in range(0, len(steps), MOST):
+            some = steps[start : start + MOST]
+            for step in some[self._skim(state, some[:-1], now) :]:
+                if state.last_step is not None and step.step < state.last_step:
+                    changes.late += 1
+                else:
+                    self._take(state, step, now, changes)
         return changes
+
+    def _skim(self, state: RunState, steps: Sequence[Step], now: float | None) -> int:
+        """Take a quiet stretch at once; how many steps that were: all or none."""
+        if len(steps) < LEAST or not skim(state, self._programs[state.stage], self._intake, steps):
+            return 0
+        for step in steps:
+            _clock(state, step.time if step.time is not None else now)
+        return len(steps)
 
     def _take(self, state: RunState, step: Step, now: float | None, changes: Changes) -> None:
         again = step.step == state.last_step

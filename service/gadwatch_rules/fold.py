@@ -3,7 +3,7 @@
 from math import isfinite
 
 from gadwatch_rules import gate
-from gadwatch_rules.catalogue import add_derived
+from gadwatch_rules.derived import add_derived
 from gadwatch_rules.hold import QUIET, Cell, State, update
 from gadwatch_rules.primitives import Rule
 from gadwatch_rules.program import Program

@@ -1,6 +1,7 @@
 """From what a trainer logged to canonical values of watched metrics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 
 from gadwatch_rules.catalogue import BY_NAME, canonical_name, means_percent
 from gadwatch_rules.findings import Changes
@@ -11,6 +12,9 @@ _REMEMBERED = 1024
 
 Layout = tuple[str | None, ...]
 """The canonical names of a step's keys; None for a metric that nobody watches."""
+
+Columns = tuple[dict[str, list[float]], dict[str, list[int]]]
+"""Each metric's values, and where the newest ones stand of those that some steps lack."""
 
 
 class Intake:
@@ -43,6 +47,30 @@ class Intake:
             if name in values:
                 _as_fraction(state, name, values)
         return values
+
+    def columns(self, state: RunState, steps: Sequence[Step]) -> Columns | None:
+        """The watched values of many steps by canonical name.
+
+        None when two keys of a step are one metric, or when a value shows for the first time that
+        its metric comes as percent.
+        """
+        columns: dict[str, list[float]] = {}
+        groups: list[tuple[int, int, Layout]] = []
+        start = 0
+        for keys, some in groupby([step.metrics for step in steps], tuple):
+            layout, clash = self._layouts.get(keys) or self._lay_out(keys)
+            if clash:
+                return None
+            given = [metrics.values() for metrics in some]
+            for name, column in zip(layout, zip(*given, strict=True), strict=True):
+                if name is not None:
+                    columns.setdefault(name, []).extend(map(float, column))
+            groups.append((start, start + len(given), layout))
+            start += len(given)
+        if not all(_fractions(state, name, columns) for name in _PERCENT if name in columns):
+            return None
+        rare = [name for name, column in columns.items() if len(column) < len(steps)]
+        return columns, {name: _offsets(name, groups) for name in rare}
 
     def _merge(
         self, step: Step, layout: Layout, opened: Mapping[str, float], changes: Changes
@@ -83,3 +111,23 @@ def _as_fraction(state: RunState, name: str, values: dict[str, float]) -> None:
         state.percent.add(name)
     if name in state.percent:
         values[name] *= 0.01
+
+
+def _fractions(state: RunState, name: str, columns: dict[str, list[float]]) -> bool:
+    """Turn known percent into fractions; False where a value is the first to look like percent."""
+    column = columns[name]
+    if name in state.percent:
+        columns[name] = [value * 0.01 for value in column]
+        return True
+    return not any(means_percent(name, value) for value in column if value > 1)
+
+
+def _offsets(name: str, groups: Sequence[tuple[int, int, Layout]]) -> list[int]:
+    """The places of the newest two of the steps that have this metric, the newest last."""
+    found: list[int] = []
+    for start, stop, layout in reversed(groups):
+        if name in layout:
+            found[:0] = range(max(start, stop - 2), stop)
+            if len(found) > 1:
+                break
+    return found[-2:]

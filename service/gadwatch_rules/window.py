@@ -60,6 +60,15 @@ class Window:
         if count <= self.start_size:
             self.start.append(value)
 
+    def extend(self, values: list[float], positions: list[int]) -> None:
+        """Take finite values; ``positions`` are those of the newest two of them, or of the one."""
+        missing = self.start_size - self.count
+        if missing > 0:
+            self.start += values[:missing]
+        self.seen_before, self.seen = [self.seen, *positions][-2:]
+        self.values = [*self.values, *values][-self.keep - BLOCK :]
+        self.count += len(values)
+
     def undo(self) -> None:
         """Take back the newest push. Only one step can be taken back."""
         self.seen = self.seen_before

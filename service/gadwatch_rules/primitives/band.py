@@ -6,6 +6,7 @@ from gadwatch_rules.batch import correlation_error, pairs_of
 from gadwatch_rules.catalogue import PAIRS
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.trend import trend
 from gadwatch_rules.window import Window, middle_of, usual_spread
 
@@ -107,39 +108,59 @@ class Band(Rule):
             window = view.windows[self.prefer]
             if window.seen != view.position:
                 return None
-        recent = sorted(window.values[-self.smooth :])
+        pairs = pairs_of(view.windows) if self.correlation else 0.0
+        found = self._excess(window.values, pairs, firing)
+        return OK if found is None else self._result(view, window, *found)
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether the level is ok at every step, were each batch the largest one."""
+        metric = self.metric
+        if self.prefer is not None and stretch.ever_seen(self.prefer):
+            metric = self.prefer
+            if stretch.lacks(metric):
+                return True
+            if not stretch.comes(metric) and not stretch.windows[metric].seen:
+                return False
+        values = stretch.since(metric, self.smooth - 1)
+        if self.inner_low <= min(values) and max(values) <= self.high:
+            return True
+        most = stretch.pairs()[1] if self.correlation else 0.0
+        return all(
+            self._excess(tail, most, firing=False) is None
+            for tail in stretch.tails(metric, self.long)
+        )
+
+    def _excess(
+        self, values: list[float], pairs: float, firing: bool
+    ) -> tuple[float, float] | None:
+        """What lies outside behind the newest values, and the noise allowed for; None for ok."""
+        recent = sorted(values[-self.smooth :])
         if self.inner_low <= recent[0] and recent[-1] <= self.high:
             # All values inside: so is their median. The usual case, and the cheap one.
-            return OK
+            return None
         value = sum(recent) / len(recent) if self.averaged else middle_of(recent)
         if self.absolute:
             value = abs(value)
         if self.low <= value <= self.high:
-            return OK
-        return self._outside(view, window, value, firing)
-
-    def _outside(self, view: View, window: Window, value: float, firing: bool) -> Result:
-        recent = window.values[-self.long :]
-        mean = sum(recent) / len(recent)
+            return None
+        values = values[-self.long :]
+        mean = sum(values) / len(values)
         if self.absolute:
             mean = abs(mean)
         if not firing and not self._beyond(value, 0.0) and not self._beyond(mean, 0.0):
-            return OK
+            return None
         # A median is 1.25 times as noisy as a mean.
-        spread = usual_spread(recent)
+        spread = usual_spread(values)
         if self.correlation:
-            spread = max(spread, correlation_error(pairs_of(view.windows)))
+            spread = max(spread, correlation_error(pairs))
         noise = self.thresholds["noise"] * spread
-        slack = 1.25 * noise / sqrt(min(self.smooth, len(recent)))
+        slack = 1.25 * noise / sqrt(min(self.smooth, len(values)))
         clear = self._beyond(value, slack)
         if firing:
-            if not clear and self.low <= mean <= self.high:
-                return OK
-        elif not clear:
-            value, slack = mean, noise / sqrt(len(recent))
-            if not self._beyond(value, slack):
-                return OK
-        return self._result(view, window, value, slack)
+            return None if not clear and self.low <= mean <= self.high else (value, slack)
+        if not clear:
+            value, slack = mean, noise / sqrt(len(values))
+        return (value, slack) if self._beyond(value, slack) else None
 
     def _beyond(self, value: float, slack: float) -> bool:
         return value < self.low - self._margin(self.low, slack) or (

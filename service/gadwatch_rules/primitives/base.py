@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 
 from gadwatch_rules.hold import Hold
 from gadwatch_rules.results import Result
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import Window
 
 
@@ -102,6 +103,14 @@ class Rule:
     def judge(self, view: View, firing: bool) -> Result | None:
         """Judge a step that brought a finite value of ``trigger``; None when it cannot."""
         raise NotImplementedError
+
+    def quiet(self, stretch: Stretch) -> bool:  # noqa: ARG002 - as all rules
+        """Whether :meth:`judge` would have nothing to say at any step of a stretch.
+
+        Asked while nothing is pending or firing. False also where that cannot be told at less
+        cost than judging: then the steps are judged one by one.
+        """
+        return False
 
 
 def limit(sign: str, bound: float) -> str:

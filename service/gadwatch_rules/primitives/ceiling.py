@@ -3,6 +3,7 @@ from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import median
 
 
@@ -39,13 +40,27 @@ class Ceiling(Rule):
         if value > limits["spike"]:
             return self._spike(window.values, value)
         ok_high = limits["ok_high"]
-        if not firing and max(window.values[-8:]) <= ok_high:
+        recent = window.values[-int(limits["smooth"]) :]
+        if not firing and max(recent) <= ok_high:
             return OK
-        level = median(window.values[-int(limits["smooth"]) :])
-        bound = ok_high if firing else ok_high * (1 + limits["relative_margin"])
+        level = median(recent)
+        bound = ok_high if firing else self._bound
         if level <= bound:
             return OK
         return Result(Status.WARNING, "above", level, limit("<=", ok_high))
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether no value is a spike and no median above the bound."""
+        smooth = int(self.thresholds["smooth"])
+        if max(stretch.columns[self.metric]) > self.thresholds["spike"]:
+            return False
+        if max(stretch.since(self.metric, smooth - 1)) <= self._bound:
+            return True
+        return all(median(tail) <= self._bound for tail in stretch.tails(self.metric, smooth))
+
+    @property
+    def _bound(self) -> float:
+        return self.thresholds["ok_high"] * (1 + self.thresholds["relative_margin"])
 
     def _spike(self, values: list[float], value: float) -> Result:
         limits = self.thresholds

@@ -6,6 +6,7 @@ from typing import ClassVar
 from gadwatch_rules.catalogue import canonical_name
 from gadwatch_rules.primitives.base import Rule, View
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import median
 
 _CONDITION = re.compile(
@@ -80,6 +81,24 @@ class Conditions(Rule):
             "",
             facts={"evidence": evidence, "conditions": self.words},
         )
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether some condition holds for no value, or cannot be asked at any step."""
+        back = int(self.thresholds["smooth"]) - 1
+        for name, absolute, holds, bound in self.conditions:
+            if stretch.lacks(name) and name not in self.optional:
+                return True
+            if stretch.lacks(name) or (name in self.optional and not stretch.comes(name)):
+                continue
+            values = stretch.since(name, back)
+            least, most = min(values), max(values)
+            if absolute:
+                # A median's distance from 0 lies between these, where the values have one sign.
+                ends = abs(least), abs(most)
+                least, most = (0.0 if least <= 0 <= most else min(ends)), max(ends)
+            if not holds(most if holds is gt else least, bound):
+                return True
+        return False
 
 
 def _condition(line: str) -> Condition:

@@ -1,8 +1,10 @@
 from collections.abc import Mapping
+from operator import sub
 from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import step_spread
 
 
@@ -28,9 +30,7 @@ class Jump(Rule):
         if len(values) < 2:
             return None
         rise = values[-1] - values[-2]
-        if rise <= self.thresholds["rise"]:
-            return OK
-        if rise <= self.thresholds["noise"] * step_spread(values[-16:-1]):
+        if rise <= self.thresholds["rise"] or self._is_noise(rise, values[-16:-1]):
             return OK
         return Result(
             Status.WARNING,
@@ -40,3 +40,17 @@ class Jump(Rule):
             at_once=Status.WARNING,
             facts={"before": values[-2], "rise": rise},
         )
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether no step rises so far, but for noise."""
+        values, rise = stretch.since(self.metric, 1), self.thresholds["rise"]
+        if max(map(sub, values[1:], values), default=0.0) <= rise:
+            return True
+        return all(
+            tail[-1] - tail[-2] <= rise or self._is_noise(tail[-1] - tail[-2], tail[:-1])
+            for tail in stretch.tails(self.metric, 16)
+            if len(tail) > 1
+        )
+
+    def _is_noise(self, rise: float, before: list[float]) -> bool:
+        return rise <= self.thresholds["noise"] * step_spread(before)

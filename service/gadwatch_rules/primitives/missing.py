@@ -3,6 +3,7 @@ from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 
 
 class Missing(Rule):
@@ -38,3 +39,12 @@ class Missing(Rule):
             at_once=Status.WARNING,
             facts={"steps": absent},
         )
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether the metric comes, need not come, or is not missed yet."""
+        if not stretch.lacks(self.metric):
+            return stretch.comes(self.metric)
+        if self.options.get("vanished") and self.metric not in stretch.logged:
+            return True
+        absent = stretch.position + stretch.size - stretch.windows[self.metric].seen
+        return absent < self.thresholds["steps"]

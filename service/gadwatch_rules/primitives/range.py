@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 
 
 class Range(Rule):
@@ -31,3 +32,8 @@ class Range(Rule):
         if value < low:
             return Result(Status.CRITICAL, "below", value, limit(">=", low))
         return Result(Status.CRITICAL, "above", value, limit("<=", high))
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether all values lie inside."""
+        column = stretch.columns[self.metric]
+        return self.thresholds["low"] <= min(column) and max(column) <= self.thresholds["high"]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, UNKNOWN, Result, Status
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import Window, median
 
 
@@ -95,6 +96,25 @@ class Relative(Rule):
             facts=facts,
         )
 
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether even the extreme values stand in an ok relation to the reference's extremes."""
+        limits = self.thresholds
+        recent = stretch.since(self.metric, int(limits["smooth"]) - 1)
+        if self.against_start:
+            window = stretch.windows[self.metric]
+            if len(window.start) < window.start_size:
+                return False
+            past = [median(window.start)]
+        else:
+            past = stretch.since(self.metric, self.window - 1)
+        least, most = min(recent), max(recent)
+        lowest, highest = min(past), max(past)
+        if max(most - lowest, highest - least) <= limits["least"]:
+            return True
+        if lowest <= 0 or least < 0:
+            return False
+        return limits["ok_low"] <= least / highest and most / lowest <= limits["ok_high"]
+
 
 class Spike(Rule):
     """Single values far above the metric's own usual level, where no absolute bound holds.
@@ -132,9 +152,9 @@ class Spike(Rule):
         if not firing and value * len(values) < sum(values):
             return OK
         usual = median(values)
-        bound = limits["times"] * usual
-        if usual <= 0 or value <= bound or value <= limits["least"]:
+        if not self._spikes(value, usual):
             return OK
+        bound = limits["times"] * usual
         facts = {"times": value / usual, "past": usual}
         if value > limits["burst"] * usual:
             top = limit("<=", limits["burst"] * usual)
@@ -155,3 +175,17 @@ class Spike(Rule):
         return Result(
             Status.WARNING, "spike", value, limit("<=", bound), at_once=Status.WARNING, facts=facts
         )
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether no value spikes; the median is asked only where the smallest one lets doubt."""
+        tails = stretch.tails(self.metric, self.window)
+        smallest = min(stretch.since(self.metric, self.window - 1))
+        return not any(
+            self._spikes(tail[-1], median(tail))
+            for tail in tails
+            if smallest <= 0 or self._spikes(tail[-1], smallest)
+        )
+
+    def _spikes(self, value: float, usual: float) -> bool:
+        limits = self.thresholds
+        return usual > 0 and value > limits["times"] * usual and value > limits["least"]

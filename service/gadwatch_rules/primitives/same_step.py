@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from math import exp, log1p, sqrt
+from operator import truediv
 from typing import ClassVar
 
 from gadwatch_rules import catalogue as m
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, Result, Status
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import median, usual_spread
 
 
@@ -57,10 +59,30 @@ class Identity(Rule):
             window = windows[name]
             if window.seen == position:
                 right += factor * window.values[-1]
-        apart = left - right
-        if abs(apart) <= self.absolute + self.relative * max(abs(left), abs(right)):
+        if self._same(left, right):
             return OK
+        apart = left - right
         return Result(Status.WARNING, "differs", left, limit("≈", right), facts={"apart": apart})
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether both sides agree at every step, or parts are missing throughout."""
+        columns = stretch.columns
+        if any(stretch.lacks(name) for name, _ in self.terms):
+            return True
+        if not all(stretch.comes(name) for name in self.inputs if name in columns):
+            return False
+        right = [0.0] * stretch.size
+        for name, factor in (*self.terms, *self.maybe):
+            if name in columns:
+                right = [
+                    total + factor * value
+                    for total, value in zip(right, columns[name], strict=True)
+                ]
+        left = columns[self.metric]
+        return left == right or all(map(self._same, left, right))
+
+    def _same(self, left: float, right: float) -> bool:
+        return abs(left - right) <= self.absolute + self.relative * max(abs(left), abs(right))
 
 
 class Jensen(Rule):
@@ -94,8 +116,7 @@ class Jensen(Rule):
         if temperature <= 0:
             return None
         least = softplus(-difference / temperature)
-        limits = self.thresholds
-        if loss >= least * (1 - limits["relative"]) - limits["absolute"]:
+        if self._allows(loss, least):
             return OK
         return Result(
             Status.WARNING,
@@ -104,6 +125,23 @@ class Jensen(Rule):
             limit(">=", least),
             facts={"score_diff": difference, "temperature": temperature},
         )
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether the loss is allowed at every step, or parts are missing throughout."""
+        columns = stretch.columns
+        if stretch.lacks(m.SCORE_DIFF) or stretch.lacks(m.TEMPERATURE):
+            return True
+        if not all(map(stretch.comes, self.inputs)) or min(columns[m.TEMPERATURE]) <= 0:
+            return False
+        ratios = map(truediv, columns[m.SCORE_DIFF], columns[m.TEMPERATURE])
+        return all(
+            self._allows(loss, softplus(-ratio))
+            for loss, ratio in zip(columns[m.RANKING_LOSS], ratios, strict=True)
+        )
+
+    def _allows(self, loss: float, least: float) -> bool:
+        limits = self.thresholds
+        return loss >= least * (1 - limits["relative"]) - limits["absolute"]
 
 
 class Gap(Rule):
@@ -172,6 +210,19 @@ class Gap(Rule):
             at_once=Status.CRITICAL if critical else Status.OK,
             facts={"level": level, "other": other.last, "other_metric": self.other},
         )
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether the highest level of the metric lies near the lowest value of the other one."""
+        if stretch.lacks(self.metric):
+            return not stretch.ever_seen(self.metric)
+        smooth = int(self.thresholds["smooth"])
+        bound = min(stretch.columns[self.other]) + self.thresholds["ok"]
+        # One value more, for the other one may come before the first of these.
+        if max(stretch.since(self.metric, smooth)) <= bound:
+            return True
+        if not stretch.comes(self.metric):
+            return False
+        return all(median(tail) <= bound for tail in stretch.tails(self.metric, smooth))
 
 
 def softplus(x: float) -> float:

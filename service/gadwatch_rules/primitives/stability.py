@@ -5,7 +5,8 @@ from gadwatch_rules.batch import SLOW_SHARE, chance_swing, pairs_of
 from gadwatch_rules.catalogue import PAIRS
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, UNKNOWN, Result, Status
-from gadwatch_rules.steadiness import swing
+from gadwatch_rules.steadiness import Swing, swing
+from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import BLOCK
 
 
@@ -52,9 +53,18 @@ class Stability(Rule):
             return None
         if len(window.values) < 50:
             return UNKNOWN
-        fast, before, slow = window.remembered("swing", 50, swing)
+        return self._judged(window.remembered("swing", 50, swing), pairs_of(view.windows))
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether no block swings, were each of its batches the largest one."""
+        swings = stretch.blocks(self.metric, "swing", 50, swing)
+        most = stretch.pairs()[1]
+        return swings is not None and all(self._judged(one, most) is OK for one in swings)
+
+    def _judged(self, found: Swing, pairs: float) -> Result:
+        fast, before, slow = found
         limits = self.thresholds
-        chance = chance_swing(pairs_of(view.windows), limits["chance"])
+        chance = chance_swing(pairs, limits["chance"])
         wide = max(1.0, chance / limits["fast"])
         least = max(limits["fast_least"], chance, limits["ratio"] * before)
         if fast > min(limits["fast"] * wide, least):

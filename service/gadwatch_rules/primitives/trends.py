@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from gadwatch_rules.primitives.base import Rule, View, limit
 from gadwatch_rules.results import OK, UNKNOWN, Result, Status
-from gadwatch_rules.trend import trend
+from gadwatch_rules.stretch import Stretch
+from gadwatch_rules.trend import Trend, trend
 from gadwatch_rules.window import BLOCK
 
 
@@ -44,7 +45,14 @@ class TrendRule(Rule):
             return None
         if len(window.values) < 50:
             return UNKNOWN
-        found = window.remembered("trend", 50, trend)
+        return self._judged(window.remembered("trend", 50, trend))
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether no block goes the wrong way."""
+        trends = stretch.blocks(self.metric, "trend", 50, trend)
+        return trends is not None and all(self._judged(one) is OK for one in trends)
+
+    def _judged(self, found: Trend) -> Result:
         limits = self.thresholds
         change, t = self.sign * found.change, self.sign * found.t
         needed = limits["change"] + limits["relative_change"] * abs(found.level)
@@ -100,10 +108,30 @@ class Plateau(Rule):
             if len(window.values) < steps:
                 return UNKNOWN
             found = window.remembered(f"trend{steps}", steps, trend)
-            if abs(found.change) > limits["change"] + limits["relative_change"] * abs(found.level):
+            if not self._level(found):
                 return OK
             if window is first:
                 level = found.level
         if level > limits["at_most"]:
             return OK
         return Result(Status.WARNING, "level", level, "", facts={"steps": steps})
+
+    def quiet(self, stretch: Stretch) -> bool:
+        """Whether some metric is level at no block, or has too few values to tell."""
+        steps, most = self.window, self.thresholds["at_most"]
+        for name in self.inputs:
+            if stretch.before(name) + len(stretch.columns.get(name, ())) < steps:
+                return True
+            trends = stretch.blocks(name, f"trend{steps}", steps, trend)
+            if trends is None:
+                continue
+            if not any(map(self._level, trends)):
+                return True
+            if name == self.metric and all(one.level > most for one in trends):
+                return True
+        return False
+
+    def _level(self, found: Trend) -> bool:
+        limits = self.thresholds
+        allowed = limits["change"] + limits["relative_change"] * abs(found.level)
+        return abs(found.change) <= allowed

@@ -1,0 +1,185 @@
+"""Quiet stretches taken at once leave the state that judging their steps one by one leaves."""
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+from bench.detection.runs import load_all
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gadwatch_rules import Engine, Step, calm, engine, measures
+from tests.rules.runs import changed, healthy
+
+
+def quiet_run(seed: int, count: int, first: int = 1) -> list[Step]:
+    """Healthy in any stage; like most trainings it validates at every fifth step only."""
+    noise = random.Random(seed)
+    steps = []
+    for step in range(first, first + count):
+        level = -1.75 + 0.05 * math.sin(step / 9) + noise.gauss(0, 0.05)
+        teacher, student = 0.9 + noise.gauss(0, 0.03), -0.9 + noise.gauss(0, 0.03)
+        metrics = {
+            "critic/d_acc": 0.86 + noise.gauss(0, 0.01),
+            "critic/score_diff": teacher - student,
+            "critic/teacher_score_mean": teacher,
+            "critic/student_score_mean": student,
+            "critic/grad_norm": 0.8 * math.exp(noise.gauss(0, 0.1)),
+            "critic/ranking_loss": 0.6 + noise.gauss(0, 0.01),
+            "critic/rewards/mean": level,
+            "critic/temperature": 2.0,
+            "critic/tie_ratio": 0.01,
+            "critic/pairs": 256.0,
+            "length_reward/correlation": noise.gauss(0, 0.03),
+            "response_length/mean": 200 + noise.gauss(0, 5),
+            "response_length/clip_ratio": 0.01,
+            "actor/entropy": 0.3 + noise.gauss(0, 0.005),
+            "actor/grad_norm": 0.2 * math.exp(noise.gauss(0, 0.2)),
+            "actor/pg_loss": noise.gauss(0, 0.01),
+            "actor/ppo_kl": 0.001,
+        }
+        if step % 5 == 0:
+            metrics["val/d_acc"] = 0.84 + noise.gauss(0, 0.01)
+        steps.append(Step(step, metrics, 60.0 * step))
+    return steps
+
+
+def judged(steps: list[Step], stage: str | None, size: int) -> tuple[bytes, str]:
+    """The state and everything reported, in batches of ``size``."""
+    judge = Engine.for_run(stage, 253)
+    state = judge.new_state()
+    told = [judge.advance(state, steps[at : at + size]) for at in range(0, len(steps), size)]
+    findings = [one for changes in told for one in changes.findings]
+    verdicts = [one for changes in told for one in changes.verdicts]
+    return judge.dump(state), repr((findings, verdicts))
+
+
+@pytest.fixture
+def folded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many steps were folded singly so far."""
+    calls = []
+    real = engine.fold
+    monkeypatch.setattr(engine, "fold", lambda *args: (calls.append(1), real(*args)))
+    return lambda: len(calls)
+
+
+@pytest.mark.parametrize("stage", ["warmup", "stage2", "generic"])
+def test_most_of_a_healthy_run_is_not_judged_step_by_step(
+    folded: Callable[[], int], stage: str
+) -> None:
+    steps = quiet_run(1, 1000)
+    if stage == "stage2":
+        # A reward that is level for long is a finding of stage 2.
+        steps = changed(steps, 1, critic__rewards__mean=lambda at, _: at / 250 - 2)
+    if stage == "generic":
+        steps = changed(steps, 1, critic__d_acc=None)
+    judge = Engine.for_run(None if stage == "generic" else stage, 253)
+    state = judge.new_state()
+    judge.advance(state, steps)
+    assert state.steps == 1000
+    assert folded() < 400
+
+
+@pytest.mark.parametrize("stage", ["warmup", "stage2", None])
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_of_a_quiet_run_equal_single_steps(stage: str | None, seed: int) -> None:
+    steps = quiet_run(seed, 400)
+    assert judged(steps, stage, 200) == judged(steps, stage, 1)
+
+
+def test_batches_of_a_run_in_percent_equal_single_steps() -> None:
+    steps = changed(quiet_run(1, 300), 1, critic__d_acc=lambda _, value: 100 * value)
+    assert judged(steps, "warmup", 300) == judged(steps, "warmup", 1)
+
+
+@pytest.mark.parametrize("name", ["healthy", "full", "pairs-16", "near-95", "resume"])
+def test_batches_of_a_recorded_training_equal_single_steps(name: str) -> None:
+    run = next(one for one in load_all() if one.name == name and one.healthy)
+    steps = [Step(at, metrics, 2.0 * at) for at, metrics in run.steps]
+    assert judged(steps, "warmup", 64) == judged(steps, "warmup", 1)
+
+
+NAMES = tuple(quiet_run(1, 5)[-1].metrics)
+DISTURBANCES = st.lists(
+    st.tuples(
+        st.integers(80, 260),
+        st.integers(1, 40),
+        st.sampled_from(NAMES),
+        st.one_of(
+            st.sampled_from([None, math.nan, math.inf, 0.0, 1e308, -1e308, 1.02, 0.7, 0.95, 5.0]),
+            st.floats(-12, 12),
+        ),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+
+
+Disturbance = tuple[int, int, str, float | None, bool]
+
+
+def disturbed(steps: list[Step], what: list[Disturbance]) -> list[Step]:
+    """From a step on, for so many steps, a metric has another value, or is scaled or absent."""
+    made = [Step(one.step, dict(one.metrics), one.time) for one in steps]
+    for start, length, name, value, scaled in what:
+        for one in made[start : start + length]:
+            metrics = one.metrics
+            assert isinstance(metrics, dict)
+            if value is None:
+                metrics.pop(name, None)
+            else:
+                metrics[name] = metrics.get(name, 1.0) * value if scaled else value
+    return made
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    DISTURBANCES,
+    st.sampled_from(["warmup", "stage2", None]),
+    st.integers(2, 130),
+    st.integers(0, 5),
+)
+def test_batches_of_a_disturbed_run_equal_single_steps(
+    what: list[Disturbance], stage: str | None, size: int, seed: int
+) -> None:
+    steps = disturbed(quiet_run(seed, 300), what)
+    assert judged(steps, stage, size) == judged(steps, stage, 1)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(
+        ["critic/d_acc", "critic/score_diff", "critic/grad_norm", "critic/ranking_loss",
+         "critic/rewards/mean", "critic/pairs", "length_reward/correlation"]
+    ),
+    st.floats(-1, 1),
+    st.integers(0, 3),
+)  # fmt: skip
+def test_a_level_that_crosses_its_bound_slowly_is_judged_alike(
+    name: str, slope: float, seed: int
+) -> None:
+    """Every bound is passed at some step, by a hair at first."""
+    steps = [
+        Step(one.step, {**one.metrics, name: one.metrics[name] * (1 + slope * one.step / 100)}, 0.0)
+        for one in quiet_run(seed, 300)
+    ]
+    assert judged(steps, "warmup", 64) == judged(steps, "warmup", 1)
+
+
+def test_late_and_repeated_steps_within_a_batch_are_judged_alike() -> None:
+    steps = healthy(1, 200)
+    mixed = [*steps[:150], steps[149], steps[90], *steps[150:]]
+    assert judged(mixed, "warmup", 100)[0] == judged(mixed, "warmup", 1)[0]
+
+
+def test_every_clause_of_the_gate_has_its_counterpart() -> None:
+    names = [clause.__name__ for clause in measures.CLAUSES]
+    assert [one.__name__ for one in calm.PASSES] == names
+
+
+def test_an_accuracy_that_is_no_number_has_no_untied_variant() -> None:
+    judge = Engine.for_run("warmup", 253)
+    state = judge.new_state()
+    judge.advance(state, [Step(1, {"critic/d_acc": math.nan, "critic/tie_ratio": 0.1})])
+    assert not state.windows["derived/d_acc_untied"].values
