@@ -2,6 +2,7 @@
 
 import re
 from itertools import product
+from typing import Any
 
 import httpx2
 import pytest
@@ -26,15 +27,24 @@ def _path(route: GuardedRoute) -> str:
     return re.sub(r"\{[^}]*\}", "x1", route.path) or "/"
 
 
+HOLDERS = {scope: Identity("t", scope, frozenset({scope})) for scope in SCOPES} | {
+    "admin of a project": Identity("t", "l", frozenset({"admin"}), frozenset({"gad-7b"}))
+}
+
+
 def _insufficient(route: GuardedRoute) -> list[str]:
-    """The scopes that do not open the route."""
+    """Who may not open the route."""
     assert route.scopes is not None
     wanted = route.scopes
     return [
-        held
-        for held in SCOPES
-        if not any(Identity("t", "t", frozenset({held})).may(scope) for scope in wanted)
+        name for name, holder in HOLDERS.items() if not any(holder.may(scope) for scope in wanted)
     ]
+
+
+def _wish(holder: Identity) -> dict[str, Any]:
+    """The token that makes somebody of ``holder``."""
+    projects = None if holder.projects is None else list(holder.projects)
+    return {"name": holder.name, "scopes": list(holder.scopes), "projects": projects}
 
 
 async def test_no_route_answers_without_a_token_or_with_too_weak_a_one(settings: Settings) -> None:
@@ -46,12 +56,10 @@ async def test_no_route_answers_without_a_token_or_with_too_weak_a_one(settings:
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             owner = {"Authorization": f"Bearer {settings.owner_token_path.read_text().strip()}"}
             tokens = {
-                scope: (
-                    await client.post(
-                        "/api/v1/tokens", json={"name": scope, "scopes": [scope]}, headers=owner
-                    )
+                name: (
+                    await client.post("/api/v1/tokens", json=_wish(holder), headers=owner)
                 ).json()["token"]
-                for scope in SCOPES
+                for name, holder in HOLDERS.items()
             }
             for route in routes:
                 if route.public:
@@ -59,10 +67,10 @@ async def test_no_route_answers_without_a_token_or_with_too_weak_a_one(settings:
                 for method in sorted(route.methods):
                     bare = await client.request(method, _path(route))
                     assert bare.status_code == 401, (method, route.path)
-                    for scope in _insufficient(route):
-                        headers = {"Authorization": f"Bearer {tokens[scope]}"}
+                    for name in _insufficient(route):
+                        headers = {"Authorization": f"Bearer {tokens[name]}"}
                         weak = await client.request(method, _path(route), headers=headers)
-                        assert weak.status_code == 403, (method, route.path, scope)
+                        assert weak.status_code == 403, (method, route.path, name)
                     asked += 1
     assert asked > 50
 
@@ -122,3 +130,8 @@ def test_what_each_scope_opens(held: str, wanted: str) -> None:
     }
     identity = Identity("t", "t", frozenset({held}))  # type: ignore[arg-type]
     assert identity.may(wanted) == (wanted in opens[held])  # type: ignore[arg-type]
+
+
+def test_what_reaches_across_projects_is_closed_to_who_is_limited_to_some() -> None:
+    limited = HOLDERS["admin of a project"]
+    assert [scope for scope in SCOPES if limited.may(scope)] == ["ingest", "read", "write"]

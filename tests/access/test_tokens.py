@@ -124,6 +124,13 @@ async def test_an_admin_of_some_projects_cannot_make_tokens_for_all(client: Clie
     wish = {"name": "y", "scopes": ["admin"]}
     answer = await client.post("/api/v1/tokens", json=wish, headers=_as(limited["token"]))
     assert answer.status_code == 403
+    assert "limited to projects" in answer.json()["detail"]
+
+
+async def test_an_admin_of_some_projects_is_nobody_who_could_make_tokens(client: Client) -> None:
+    await _create(client, "admin", projects=["gad-7b"])
+    me = (await client.get("/api/v1/me")).json()
+    assert (await client.delete(f"/api/v1/tokens/{me['token_id']}")).status_code == 409
 
 
 async def test_use_is_recorded_coarsely_and_cached_requests_cost_no_query(client: Client) -> None:

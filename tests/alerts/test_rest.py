@@ -340,3 +340,25 @@ async def test_a_pushed_nan_reaches_the_receiver_with_the_assessment(
     await client.post(f"{API}/runs/warmup-7/finish", json={"status": "failed"})
     await client.app.state.alerts.deliver_now()  # type: ignore[attr-defined]
     assert receiver.requests[1].json["type"] == "run.finished"
+
+
+async def test_endpoints_that_hear_of_other_projects_do_not_exist_for_who_is_limited(
+    client: httpx2.AsyncClient, receiver: Receiver
+) -> None:
+    made = [
+        await make(client, receiver.url, name=name, filters=filters)
+        for name, filters in (
+            ("all", {}),
+            ("both", {"projects": ["alpha", "beta"]}),
+            ("pattern", {"projects": ["al*"]}),
+            ("own", {"projects": ["alpha"]}),
+        )
+    ]
+    reader = await limited(client, "read", project="alpha")
+    listed = (await client.get(f"{API}/endpoints", headers=reader)).json()["items"]
+    assert [one["name"] for one in listed] == ["own"]
+    found = [
+        (await client.get(f"{API}/endpoints/{one['endpoint_id']}", headers=reader)).status_code
+        for one in made
+    ]
+    assert found == [404, 404, 404, 200]

@@ -1,11 +1,11 @@
 """``/alerts``: destinations, silences, the delivery log, each message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,7 +65,10 @@ class DeliveryRow:
 
 @dataclass(frozen=True)
 class AlertsPage:
-    """What the template shows; ``secret`` is a new endpoint's, shown once."""
+    """What the template shows; ``secret`` is a new endpoint's, shown once.
+
+    ``to_silence`` are runs that were picked in the list of runs.
+    """
 
     endpoints: Sequence[EndpointRow]
     silences: Sequence[SilenceRow]
@@ -74,6 +77,7 @@ class AlertsPage:
     may_admin: bool
     kinds: Sequence[str]
     secret: str | None = None
+    to_silence: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,15 @@ class DeliveryPage:
 
 
 @reading.get("/alerts")
-async def show_alerts(request: Request, database: Database) -> HTMLResponse:
+async def show_alerts(
+    request: Request,
+    database: Database,
+    run: Annotated[list[str] | None, Query(max_length=200)] = None,
+) -> HTMLResponse:
     """Where alerts go, what is silenced, what was sent."""
     page = Page(request, "alerts")
-    return page.answer("alerts.html", page=await facts(page, database))
+    shown = replace(await facts(page, database), to_silence=run or ())
+    return page.answer("alerts.html", page=shown)
 
 
 @reading.get("/alerts/deliveries/{delivery_id}")
@@ -131,14 +140,20 @@ async def add_silence(
     hours: Annotated[float, Form(gt=0, le=24 * 90)],
     comment: Text,
     project: Text = "",
+    runs: Annotated[str, Form(max_length=20_000)] = "",
     rule: Text = "",
 ) -> RedirectResponse:
-    """Keep findings from being alerted for a while."""
+    """Keep findings from being alerted for a while; several runs get a silence each."""
+    scope = {"project": project or None, "rule": rule or None}
     try:
-        wish = NewSilence(project=project or None, rule=rule or None, hours=hours, comment=comment)
+        wishes = [
+            NewSilence(**scope, run_id=run_id, hours=hours, comment=comment)
+            for run_id in dict.fromkeys(runs.split()) or (None,)
+        ]
     except ValidationError as error:
         raise refusal(error) from None
-    await service.create_silence(database, wish, asker, request.app.state.now())
+    for wish in wishes:
+        await service.create_silence(database, wish, asker, request.app.state.now())
     return back_to("/alerts")
 
 
@@ -156,8 +171,9 @@ async def facts(page: Page, database: AsyncSession, secret: str | None = None) -
     identity, texts = page.identity, page.texts
     sent = await service.list_deliveries(database, projects=identity.projects, limit=50)
     silences = await service.list_silences(database, identity, page.now, 100)
+    endpoints = await service.list_endpoints(database, projects=identity.projects)
     return AlertsPage(
-        endpoints=[endpoint_row(one, texts) for one in await service.list_endpoints(database)],
+        endpoints=[endpoint_row(one, texts) for one in endpoints],
         silences=[_silence(row, texts) for row in silences],
         deliveries=[_row(one, texts) for one in sent.items],
         may_write=identity.may("write"),

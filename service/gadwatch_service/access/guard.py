@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 from urllib.parse import quote
 
@@ -24,10 +24,7 @@ class Guard:
         if credential is not None and credential.kind == "session":
             await check_same_site(request, credential.secret)
         if not any(identity.may(scope) for scope in self.scopes):
-            wanted = " or ".join(self.scopes)
-            raise Forbidden(
-                f"The token {identity.name!r} lacks the scope {wanted}: use one that has it."
-            )
+            raise Forbidden(_refusal(identity, self.scopes))
         return identity
 
 
@@ -71,6 +68,17 @@ def login_path(request: Request) -> str:
     """The login page that leads back to what was asked for."""
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return f"/login?next={quote(target, safe='')}"
+
+
+def _refusal(identity: Identity, wanted: Sequence[Scope]) -> str:
+    if any(scope in identity.scopes for scope in wanted):
+        return (
+            f"The token {identity.name!r} is limited to projects, and this reaches across all of "
+            "them: use one that is not."
+        )
+    return (
+        f"The token {identity.name!r} lacks the scope {' or '.join(wanted)}: use one that has it."
+    )
 
 
 def _is_a_person_opening_a_page(request: Request) -> bool:

@@ -29,7 +29,13 @@ class Identity:
     expires_at: datetime | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Whether ``scope`` is held, by itself or through a wider one."""
+        """Whether ``scope`` is held, by itself or through a wider one.
+
+        What only an ``admin`` may do reaches across projects: tokens, and endpoints that hear of
+        every run. Who is limited to some projects may not.
+        """
+        if scope == "admin" and self.projects is not None:
+            return False
         return any(scope in IMPLIED[held] for held in self.scopes)
 
     def sees(self, project: str) -> bool:

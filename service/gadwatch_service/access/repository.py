@@ -50,7 +50,9 @@ async def list_tokens(session: AsyncSession, after: str, limit: int) -> Sequence
 
 async def has_valid_admin(session: AsyncSession, now: datetime) -> bool:
     """Whether anybody could administer the service."""
-    statement = select(exists().where(Token.scopes.contains(["admin"]), *_valid(now)))
+    statement = select(
+        exists().where(Token.scopes.contains(["admin"]), Token.projects.is_(None), *_valid(now))
+    )
     return bool((await session.execute(statement)).scalar_one())
 
 

@@ -5,8 +5,6 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.access import repository
-from gadwatch_service.access.errors import Forbidden
-from gadwatch_service.access.identity import Identity
 from gadwatch_service.access.schemas import NewToken
 from gadwatch_service.access.secrets import digest, new_id, new_secret, new_token
 from gadwatch_service.errors import Conflict, Invalid, NotFound
@@ -21,12 +19,6 @@ class Issued:
 
     token: Token
     secret: str
-
-
-def refuse_limited(identity: Identity) -> None:
-    """Tokens reach across projects: who is limited to some may not manage them."""
-    if identity.projects is not None:
-        raise Forbidden("A token limited to projects cannot manage tokens.")
 
 
 async def issue_token(
@@ -76,13 +68,13 @@ async def rotate_token(
 async def revoke_token(session: AsyncSession, token_id: str, now: datetime) -> None:
     """End a token and its browser sessions at once.
 
-    The last token with the scope ``admin`` stays: without it nobody could make another.
+    The last one that may manage tokens stays: without it nobody could make another.
     """
     token = await _valid_token(session, token_id, now)
     token.revoked_at = now
     await session.flush()
     if "admin" in token.scopes and not await repository.has_valid_admin(session, now):
-        raise Conflict("This is the last token with the scope admin: make another one first.")
+        raise Conflict("This is the last token that may manage tokens: make another one first.")
     await repository.drop_sessions_of(session, token_id)
 
 

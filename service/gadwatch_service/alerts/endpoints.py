@@ -67,19 +67,20 @@ async def create_endpoint(
 @_reading.get("/endpoints")
 async def list_endpoints(
     database: Database,
+    asker: Asker,
     cursor: Annotated[str, Query(max_length=200)] = "",
     limit: Limit = 100,
 ) -> EndpointPage:
     """All destinations by name, without their addresses and secrets."""
-    items = await service.list_endpoints(database, cursor, limit + 1)
+    items = await service.list_endpoints(database, cursor, limit + 1, asker.projects)
     following = items[limit - 1].name if len(items) > limit else None
     return EndpointPage(items=items[:limit], next_cursor=following)
 
 
 @_reading.get("/endpoints/{endpoint_id}")
-async def get_endpoint(endpoint_id: EndpointId, database: Database) -> EndpointView:
+async def get_endpoint(endpoint_id: EndpointId, database: Database, asker: Asker) -> EndpointView:
     """One destination."""
-    return service.view(await service.get_endpoint(database, endpoint_id))
+    return service.view(await service.get_endpoint(database, endpoint_id, asker.projects))
 
 
 @_administering.patch("/endpoints/{endpoint_id}")

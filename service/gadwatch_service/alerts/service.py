@@ -170,19 +170,31 @@ def _shown(row: Endpoint) -> dict[str, Any]:
     return {**shown, "has_secret": row.secrets is not None}
 
 
-async def get_endpoint(session: AsyncSession, endpoint_id: str) -> Endpoint:
+async def get_endpoint(
+    session: AsyncSession, endpoint_id: str, projects: Collection[str] | None = None
+) -> Endpoint:
     """One endpoint. Raises NotFound."""
     row = await repository.get_endpoint(session, endpoint_id)
-    if row is None:
+    if row is None or not _hears_only_of(row, projects):
         raise NotFound(f"There is no endpoint {endpoint_id!r}: GET /api/v1/endpoints lists them.")
     return row
 
 
 async def list_endpoints(
-    session: AsyncSession, after: str = "", limit: int = _MOST_ENDPOINTS
+    session: AsyncSession,
+    after: str = "",
+    limit: int = _MOST_ENDPOINTS,
+    projects: Collection[str] | None = None,
 ) -> list[EndpointView]:
-    """Endpoints by name."""
-    return [view(row) for row in await repository.list_endpoints(session, after, limit)]
+    """Endpoints by name; with ``projects`` those that hear of nothing else."""
+    rows = await repository.list_endpoints(session, after, _MOST_ENDPOINTS)
+    return [view(row) for row in rows if _hears_only_of(row, projects)][:limit]
+
+
+def _hears_only_of(row: Endpoint, projects: Collection[str] | None) -> bool:
+    """Whether nothing of other projects can be told from what an endpoint is."""
+    named = row.filters.get("projects")
+    return projects is None or (named is not None and set(named) <= set(projects))
 
 
 async def delete_endpoint(session: AsyncSession, endpoint_id: str, now: datetime) -> None:
