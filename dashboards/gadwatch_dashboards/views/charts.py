@@ -1,7 +1,7 @@
 """What stands around a figure: a one-line summary and a table of its points."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gadwatch_dashboards import formats
@@ -86,15 +86,18 @@ def _newest(series: Series) -> float:
 
 def data_table(all_series: Sequence[Series], texts: Texts) -> DataTable:
     """The points of all series by step, newest first."""
-    by_step: dict[int, list[str]] = {}
-    for number, series in enumerate(all_series):
-        for step, value in zip(series.steps, series.values, strict=True):
-            row = by_step.setdefault(step, [formats.ABSENT] * len(all_series))
-            row[number] = formats.number(value)
-    steps = sorted(by_step, reverse=True)
+    columns = [dict(zip(series.steps, series.values, strict=True)) for series in all_series]
+    steps = sorted(set().union(*columns), reverse=True)
     stride = max(1, math.ceil(len(steps) / TABLE_ROWS))
     return DataTable(
         columns=(texts("chart.step"), *(series.name for series in all_series)),
-        rows=tuple((formats.number(step), *by_step[step]) for step in steps[::stride]),
+        rows=tuple(
+            (formats.number(step), *(_cell(column, step) for column in columns))
+            for step in steps[::stride]
+        ),
         thinned=stride > 1,
     )
+
+
+def _cell(column: Mapping[int, float], step: int) -> str:
+    return formats.number(column[step]) if step in column else formats.ABSENT

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -173,6 +174,7 @@ def card(
     )
 
 
+@lru_cache(maxsize=10_000)
 def anchor_of(metric: str) -> str:
     """A metric's name as part of an element's id."""
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in metric)

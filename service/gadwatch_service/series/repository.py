@@ -69,8 +69,15 @@ class Summaries:
     def __len__(self) -> int:
         return len(self.first_step)
 
+    @property
+    def points(self) -> int:
+        """How many values the blocks hold."""
+        return int(self.count.sum())
+
     def without(self, first_steps: Sequence[int]) -> "Summaries":
         """The blocks that do not begin at one of these steps."""
+        if not len(self):
+            return self
         left = ~np.isin(self.first_step, first_steps)
         return Summaries(*(getattr(self, one.name)[left] for one in fields(self)))
 

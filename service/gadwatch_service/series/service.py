@@ -124,8 +124,13 @@ class _Reading:
         summaries = await repository.read_summaries(
             self._driver, *run, spots, self._first, self._last
         )
-        kept = await repository.finding_steps(self._driver, *run, list(places))
         empty = Summaries.empty()
+        most = max(
+            summaries.get(place, empty).points + len(tail.values[place][0]) for place in spots
+        )
+        kept: dict[str, set[int]] = {}
+        if most > self._points:  # else all points are shown, and so are those of findings
+            kept = await repository.finding_steps(self._driver, *run, list(places))
         opened = sorted(
             {
                 first
@@ -145,8 +150,7 @@ class _Reading:
         }
 
     def _to_open(self, blocks: Summaries, tail: TailColumns, kept: set[int]) -> set[int]:
-        inside = int(blocks.count.sum())
-        if inside <= self._points or len(blocks) < self._points // 2:
+        if blocks.points <= self._points or len(blocks) < self._points // 2:
             return set(blocks.first_step.tolist())
         cut = (blocks.first_step < self._first) | (blocks.last_step > self._last)
         marks = np.unique(np.concatenate([tail.steps, np.fromiter(kept, np.int64, len(kept))]))
@@ -158,6 +162,8 @@ class _Reading:
     def _assemble(self, closed: Summaries, exact: tuple[Ints, Floats], kept: set[int]) -> _Found:
         """What is known point by point, among the summaries of the blocks left closed."""
         exact = self._clip(exact)
+        if not len(closed) and len(exact[0]) <= self._points:
+            return _Found(*exact, len(exact[0]))
         atoms = _interleave(_summary_atoms(closed), Atoms.of_points(*exact))
         points = _keep(thin(atoms, self._points), exact, kept)
         return _Found(*points, int(atoms.weight.sum()))
