@@ -17,6 +17,11 @@ def why(rule: str, lang: str) -> str:
     return str(_table("rules", rule, lang).get("why", ""))
 
 
+def advice(rule: str, lang: str) -> tuple[str, ...]:
+    """What to try when a rule fires, the first thing first."""
+    return tuple(_table("rules", rule, lang).get("advice", ()))
+
+
 def asks(clause: str, lang: str) -> str:
     """What a clause of the gate measures; empty where it is not said."""
     return str(_table("clauses", clause, lang).get("asks", ""))

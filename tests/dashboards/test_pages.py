@@ -48,6 +48,67 @@ async def test_the_list_says_what_ails_a_run(pages: Client) -> None:
     assert f'id="{anchor[1]}"' in (await pages.get("/runs/warmup-7")).text
 
 
+async def needs_of(pages: Client) -> str:
+    page = (await pages.get("/")).text
+    found = re.search(r'class="card needs".*?</section>', page, re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0])) if found else ""
+
+
+async def test_the_list_begins_with_who_needs_somebody_why_and_what_to_do(pages: Client) -> None:
+    for name, broken in (("warmup-7", {}), ("warmup-8", {"critic__grad_norm": "NaN"})):
+        await new_run(pages, name)
+        await push(pages, name, [*healthy_steps(1, 60), step(61, **broken)])
+    said = await needs_of(pages)
+    ill, ready = said.split("warmup-7")
+    assert "Broken number since step 61 Stop and resume from the last good checkpoint." in ill
+    assert "Ready for stage 2" in ready
+    assert "Needs you" not in await text_of(pages, "/?health=critical")
+
+
+@pytest.mark.parametrize("how", ["acknowledged", "silenced"])
+async def test_a_run_that_somebody_takes_care_of_needs_nobody_else(pages: Client, how: str) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", [*healthy_steps(1, 60), step(61, critic__grad_norm="NaN")])
+    assert "warmup-7" in await needs_of(pages)
+    if how == "silenced":
+        wish = {"run_id": "warmup-7", "rule": "finite", "hours": 1}
+        assert (await pages.post("/api/v1/silences", json=wish)).status_code == 201
+    else:
+        for found in (await pages.get("/api/v1/runs/warmup-7/findings")).json()["items"]:
+            named = {key: found[key] for key in ("rule", "metric")}
+            await pages.post("/api/v1/runs/warmup-7/findings/acknowledge", json=named)
+    assert "Broken number" not in await needs_of(pages)
+
+
+async def test_the_heads_of_columns_sort_the_list(pages: Client) -> None:
+    for name, accuracy in (("a", 0.7), ("b", 0.9), ("c", 0.8)):
+        await new_run(pages, name)
+        await push(pages, name, [step(1, critic__d_acc=accuracy)])
+
+    async def shown(query: str) -> tuple[str, list[str]]:
+        page = (await pages.get(f"/?{query}")).text
+        return page, re.findall(r'<tr role="row" data-run="(\w)"', page)
+
+    page, order = await shown("sort=-d_acc")
+    assert order == ["b", "c", "a"]
+    assert 'aria-sort="descending"' in page
+    assert 'href="/?sort=d_acc"' in page
+    assert (await shown("sort=d_acc"))[1] == ["a", "c", "b"]
+    assert (await shown("sort=nonsense"))[1] == ["c", "b", "a"]
+
+
+async def test_several_runs_are_silenced_at_once(pages: Client) -> None:
+    for name in ("a", "b", "c"):
+        await new_run(pages, name)
+    assert ">a\nb</textarea>" in (await pages.get("/alerts?run=a&run=b")).text
+    form = {"runs": "a\r\nb", "hours": "4", "comment": "moving the cluster"}
+    csrf = await log_in(pages)
+    answer = await pages.post("/alerts/silences", data=form | {"csrf_token": csrf}, headers=OURS)
+    assert answer.status_code == 303, answer.text
+    kept = (await pages.get("/api/v1/silences")).json()["items"]
+    assert sorted(one["run_id"] for one in kept) == ["a", "b"]
+
+
 async def test_a_young_critic_on_its_way_is_no_finding_of_the_past(pages: Client) -> None:
     await new_run(pages)
     young = [step(n, critic__d_acc=0.5 + 0.004 * n, critic__score_diff=0.02 * n)

@@ -144,10 +144,15 @@ async def add_silence(
     rule: Text = "",
 ) -> RedirectResponse:
     """Keep findings from being alerted for a while; several runs get a silence each."""
-    scope = {"project": project or None, "rule": rule or None}
     try:
         wishes = [
-            NewSilence(**scope, run_id=run_id, hours=hours, comment=comment)
+            NewSilence(
+                project=project or None,
+                rule=rule or None,
+                run_id=run_id,
+                hours=hours,
+                comment=comment,
+            )
             for run_id in dict.fromkeys(runs.split()) or (None,)
         ]
     except ValidationError as error:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, or_, select, tuple_
+from sqlalchemy import Row, and_, case, exists, func, or_, select, true, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from gadwatch_service.runs.query import RunQuery, decode_cursor, encode_cursor
 from gadwatch_service.runs.view import RunView
-from gadwatch_service.store.tables import Block, Finding, Project, Run, RunState, Tail
+from gadwatch_service.store.tables import Block, Finding, Project, Run, RunState, Silence, Tail
 
 Projects = frozenset[str] | None
 
@@ -128,6 +130,54 @@ async def worst_findings(session: AsyncSession, run_ids: Sequence[str]) -> dict[
         .ext(distinct_on(Finding.run_id))
     )
     return {row.run_id: row for row in (await session.execute(statement)).scalars()}
+
+
+async def needing(
+    session: AsyncSession, projects: Projects, now: datetime, limit: int
+) -> tuple[Sequence[Row[Finding, str, int]], int]:
+    """``(Finding, run name)`` of each running run that is ill, the gravest first; how many more.
+
+    What somebody has acknowledged or silenced is taken care of.
+    """
+    # "critical" comes before "warning" in the alphabet, too.
+    order = (Finding.severity, Finding.first_step, Finding.rule, Finding.metric)
+    silenced = exists().where(
+        Silence.ends_at > now,
+        *(
+            or_(mine.is_(None), mine == its)
+            for mine, its in (
+                (Silence.project, Run.project),
+                (Silence.run_id, Finding.run_id),
+                (Silence.rule, Finding.rule),
+            )
+        ),
+    )
+    worst = (
+        select(Finding)
+        .join(Run, Run.run_id == Finding.run_id)
+        .join(RunState, RunState.run_id == Finding.run_id)
+        .where(
+            Finding.state == "firing",
+            Finding.severity.in_(("critical", "warning")),
+            Finding.acknowledged_by.is_(None),
+            Finding.attempt == RunState.attempt,
+            RunState.status.in_(("running", "stalled")),
+            ~silenced,
+            Run.project.in_(projects) if projects is not None else true(),
+        )
+        .order_by(Finding.run_id, *order)
+        .ext(distinct_on(Finding.run_id))
+        .subquery()
+    )
+    ill = aliased(Finding, worst)
+    statement = (
+        select(ill, Run.name, func.count().over())
+        .join(Run, Run.run_id == ill.run_id)
+        .order_by(ill.severity, ill.changed_at.desc(), ill.run_id)
+        .limit(limit)
+    )
+    rows = (await session.execute(statement)).all()
+    return rows, rows[0][2] - len(rows) if rows else 0
 
 
 async def open_counts(session: AsyncSession, projects: Projects) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """``/``: the list of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gadwatch_dashboards.formats import number, signs
+from gadwatch_dashboards.formats import signs
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.findings_of import as_dict
 from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.views.needs import Needs, need, short
 from gadwatch_dashboards.views.run import anchor_of
 from gadwatch_dashboards.views.runs import (
     COLUMNS,
@@ -25,7 +26,6 @@ from gadwatch_dashboards.views.runs import (
     run_row,
     tallies,
 )
-from gadwatch_dashboards.words import title
 from gadwatch_service.access.guard import requires
 from gadwatch_service.runs import service
 from gadwatch_service.runs.query import RunQuery
@@ -37,6 +37,11 @@ Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 #: The order's name in the address, and as the service knows it.
 SORTS = {"newest": "-created", "attention": "-health", "updated": "-last_seen", "name": "name"}
+#: A column's name is an order, too; with "-" the greatest comes first.
+COLUMN_SORTS = {
+    **dict.fromkeys(("health", "verdict", "stage", "last_step", "started", "duration")),
+    **{key: f"latest:{metrics[0]}" for key, metrics in KEY_METRICS.items()},
+}
 FILTERS = {
     "stage": ("warmup", "stage2"),
     "health": ("critical", "warning", "ok", "unknown"),
@@ -44,6 +49,7 @@ FILTERS = {
     "status": ("running", "stalled", "finished", "failed", "killed"),
 }
 ROWS = 50
+NEEDS = 4
 
 SNIPPET = """import gadwatch_hooks as gadwatch
 
@@ -60,15 +66,18 @@ class RunsPage:
     """What the template shows."""
 
     any_runs: bool
+    may_write: bool
     base_url: str
     snippet: str = SNIPPET
     tallies: Sequence[Tally] = ()
+    needs: Needs | None = None
     query: dict[str, str] | None = None
     choices: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
     groups: Sequence[tuple[str, Sequence[RunRow]]] = ()
     columns: Sequence[str] = DEFAULT_COLUMNS
     all_columns: Sequence[str] = COLUMNS
-    sorts: Sequence[str] = tuple(SORTS)
+    sorts: Sequence[tuple[str, str]] = ()
+    column_sorts: Collection[str] = tuple(COLUMN_SORTS)
     numeric: Sequence[str] = ("last_step", *KEY_METRICS, "duration")
     filtered: bool = False
     shown: int = 0
@@ -104,8 +113,10 @@ async def _shown(
     seen = page.identity.projects
     counted = await repository.tallies(database, seen)
     base_url = str(request.base_url).rstrip("/")
+    writes = page.identity.may("write")
     if not counted.total:
-        return RunsPage(any_runs=False, base_url=base_url)
+        return RunsPage(any_runs=False, may_write=writes, base_url=base_url)
+    filtered = any(query[name] for name in ("q", "project", *FILTERS))
     found = await service.list_runs(
         database,
         RunQuery(
@@ -115,7 +126,7 @@ async def _shown(
             verdict=query["verdict"] or None,
             status=query["status"] or None,
             q=query["q"][:200] or None,
-            sort=SORTS.get(query["sort"], "-created"),
+            sort=order(query["sort"]),
             cursor=cursor or None,
             limit=ROWS,
             projects=seen,
@@ -127,23 +138,58 @@ async def _shown(
     projects = [one.name for one in await repository.project_settings(database, seen)]
     return RunsPage(
         any_runs=True,
+        may_write=writes,
         base_url=base_url,
         tallies=tallies(vars(counted), query, page.texts),
+        needs=None if filtered or cursor else await _needs(page, database),
         query=query,
         choices=choices(projects, page.texts),
         groups=grouped(rows, by_project=bool(query["group"])),
         columns=[name for name in COLUMNS if name in (col or DEFAULT_COLUMNS)],
-        filtered=any(query[name] for name in ("q", "project", *FILTERS)),
+        sorts=sorts(query["sort"], page.texts),
+        filtered=filtered,
         shown=len(rows),
         next_cursor=found.next_cursor,
     )
 
 
+async def _needs(page: Page, database: AsyncSession) -> Needs:
+    """The gravest ills, and the warm-ups that may be handed over now."""
+    seen = page.identity.projects
+    ill, more = await repository.needing(database, seen, page.now, NEEDS)
+    query = RunQuery(
+        stage="warmup", verdict="ready", status="running", sort="-last_seen", projects=seen
+    )
+    ready = (await service.list_runs(database, query)).runs
+    return Needs(
+        ill=[need(finding, name, page.texts) for finding, name, _ in ill],
+        more=more,
+        ready=[(run.run_id, run.name) for run in ready],
+    )
+
+
+def order(wish: str) -> str:
+    """The order as the service knows it; one that is not known is the newest first."""
+    name = wish.removeprefix("-")
+    if name in COLUMN_SORTS:
+        return wish.replace(name, COLUMN_SORTS[name] or name)
+    return SORTS.get(wish, SORTS["newest"])
+
+
+def sorts(chosen: str, texts: Texts) -> list[tuple[str, str]]:
+    """The orders on offer and their words, with the column's that is chosen in the table."""
+    found = [(name, texts(f"runs.sort_by.{name}")) for name in SORTS]
+    name = chosen.removeprefix("-")
+    if name in COLUMN_SORTS:
+        way = "↓" if chosen.startswith("-") else "↑"
+        found.append((chosen, f"{texts(f'runs.col.{name}')} {way}"))
+    return found
+
+
 def ailment(finding: Finding, texts: Texts) -> Ailment:
     """A finding in a few words."""
-    since = texts("finding.since", first=number(finding.first_step))
     return Ailment(
-        text=f"{title('rules', finding.rule, texts.lang)} {since}",
+        text=short(finding, texts),
         message=signs(as_dict(finding, texts.lang)["message"]),
         anchor=anchor_of(finding.rule, finding.metric, finding.first_step),
     )

@@ -143,6 +143,15 @@ def test_picked_runs_are_compared(open_page: Open) -> None:
     expect(page.locator("main table >> nth=0")).to_contain_text("baseline")
 
 
+def test_picked_runs_are_silenced(open_page: Open) -> None:
+    page = open_page("/?sort=name")
+    page.check("tr[data-run=healthy] input")
+    page.check("tr[data-run=young] input")
+    page.click("text=Silence selected")
+    page.wait_for_url(re.compile("/alerts"))
+    expect(page.locator("#add-silence textarea")).to_have_value("healthy\nyoung")
+
+
 def test_logging_out_ends_the_session(open_page: Open, dashboard: ServedProcess) -> None:
     page = open_page("/login", storage_state=None)
     page.fill("#token", dashboard.token)
