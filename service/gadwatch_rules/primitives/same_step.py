@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import exp, log1p, sqrt
-from operator import truediv
+from operator import sub, truediv
 from typing import ClassVar
 
 from gadwatch_rules import catalogue as m
@@ -79,7 +79,10 @@ class Identity(Rule):
                     for total, value in zip(right, columns[name], strict=True)
                 ]
         left = columns[self.metric]
-        return left == right or all(map(self._same, left, right))
+        farthest = max(map(abs, map(sub, left, right)))
+        if farthest <= self.absolute + self.relative * min(map(abs, left)):
+            return True
+        return all(map(self._same, left, right))
 
     def _same(self, left: float, right: float) -> bool:
         return abs(left - right) <= self.absolute + self.relative * max(abs(left), abs(right))

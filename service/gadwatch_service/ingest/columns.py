@@ -114,10 +114,8 @@ class Columns:
         run = self._run
         for name in PERCENT:
             place = run.positions.get(name)
-            if place is None or place >= len(values):
-                continue
-            value = values[place]
-            if value is None:
+            value = values[place] if place is not None and place < len(values) else None
+            if place is None or value is None or (value <= 1 and not run.percent):
                 continue
             if value > 1 and name not in run.percent and means_percent(name, value):
                 if not self._may_grow:
