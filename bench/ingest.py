@@ -21,10 +21,20 @@ from gadwatch_service.store.embedded import EmbeddedPostgres
 CLIENTS, BATCHES, STEPS, WIDTH = 4, 60, 200, 50
 SINGLE_CLIENTS, SINGLES = 8, 400
 
+_TROUBLED = " of runs with an open finding"
+
 
 def measure(rounds: int = 3, processes: tuple[int, ...] = (1, 2)) -> Data:
-    """Batches, single steps and the limit, for each number of processes of the service."""
+    """Batches, single steps and the limit, for each number of processes of the service.
+
+    Batches are of healthy runs, and of runs with an open finding, whose every step is judged by
+    itself.
+    """
     batches = {f"bulk-{n}": make_batches(n, BATCHES, STEPS, WIDTH) for n in range(CLIENTS)}
+    troubled = {
+        f"troubled-{n}": make_batches(n, BATCHES, STEPS, WIDTH, {"critic/d_acc": 0.99})
+        for n in range(CLIENTS)
+    }
     singles = {f"single-{n}": make_batches(n, SINGLES, 1, WIDTH) for n in range(SINGLE_CLIENTS)}
     limits: list[float] = []
     served = {}
@@ -38,6 +48,7 @@ def measure(rounds: int = 3, processes: tuple[int, ...] = (1, 2)) -> Data:
                 pids = (service.process.pid, postgres_pid(data_dir))
                 served[str(count)] = {
                     "batches": _repeat(service, pids, batches, rounds, STEPS * WIDTH),
+                    "troubled": _repeat(service, pids, troubled, rounds, STEPS * WIDTH),
                     "singles": _repeat(service, pids, singles, rounds, 1),
                 }
                 limits += [raw_copy(postgres.url(), 60, STEPS, WIDTH) for _ in range(rounds)]
@@ -77,16 +88,18 @@ def table(data: Data) -> str:
     rows: list[tuple[str, ...]] = []
     for count, one in data["processes"].items():
         name = "one process" if count == "1" else f"{count} processes"
-        bulk, single = one["batches"], one["singles"]
-        share = bulk["rate"] / data["copy"]
+        single = one["singles"]
         rows += [
-            (
-                f"batches of {STEPS} steps, {CLIENTS} clients, {name} of the service",
-                f"{bulk['rate']:,.0f} points/s, {share:.0%} of COPY",
-                f"{bulk['p99_ms']:.0f} ms",
-                "{clients:.2f} + {service:.2f} + {postgres:.2f} s a million points".format(
-                    **bulk["cpu"]
-                ),
+            *(
+                (
+                    f"batches of {STEPS} steps{what}, {CLIENTS} clients, {name} of the service",
+                    f"{bulk['rate']:,.0f} points/s, {bulk['rate'] / data['copy']:.0%} of COPY",
+                    f"{bulk['p99_ms']:.0f} ms",
+                    "{clients:.2f} + {service:.2f} + {postgres:.2f} s a million points".format(
+                        **bulk["cpu"]
+                    ),
+                )
+                for what, bulk in (("", one["batches"]), (_TROUBLED, one["troubled"]))
             ),
             (
                 f"single steps, {SINGLE_CLIENTS} clients, {name} of the service",

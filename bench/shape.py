@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Mapping
 
 from tests.service.pushing import HEALTHY
 
@@ -16,13 +17,15 @@ def metrics(rng: random.Random, count: int) -> dict[str, float]:
     return values
 
 
-def make_batches(seed: int, batches: int, steps: int, width: int) -> Batches:
-    """Bodies of ``steps`` steps each, made before a clock starts."""
+def make_batches(
+    seed: int, batches: int, steps: int, width: int, wrong: Mapping[str, float] | None = None
+) -> Batches:
+    """Bodies of ``steps`` steps each, made before a clock starts; ``wrong`` replaces values."""
     rng = random.Random(seed)
     bodies = []
     for first in range(1, batches * steps, steps):
         rows = [
-            {"step": step, "time": 1.7e9 + step, "metrics": metrics(rng, width)}
+            {"step": step, "time": 1.7e9 + step, "metrics": metrics(rng, width) | dict(wrong or {})}
             for step in range(first, first + steps)
         ]
         bodies.append(json.dumps({"steps": rows}).encode())
