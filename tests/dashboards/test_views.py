@@ -1,5 +1,6 @@
 import math
 import re
+from dataclasses import replace
 from datetime import time
 
 import pytest
@@ -11,7 +12,7 @@ from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import TABLE_ROWS, data_table, summary
 from gadwatch_dashboards.views.clauses import clause_row
 from gadwatch_dashboards.views.endpoints import told
-from gadwatch_dashboards.views.run import run_view
+from gadwatch_dashboards.views.run import run_view, steps_of
 from gadwatch_dashboards.views.run_page import chart_of
 from gadwatch_dashboards.views.runs import grouped, run_row, tallies
 from gadwatch_dashboards.views.timeline import gaps_in, timeline
@@ -38,6 +39,31 @@ def test_a_broken_run_names_what_is_wrong_first() -> None:
         "Critical", "Warning", "Warning",
     ]  # fmt: skip
     assert view.findings[-1].state.word == "Resolved"
+
+
+def test_the_first_thing_to_do_stands_with_the_verdict() -> None:
+    told = assessment(broken())
+    said = [
+        run_view(run, facts, EN, NOW).todo
+        for run, facts in (
+            (broken(), told),
+            (broken(), told | {"diagnoses": []}),
+            (healthy(), assessment(healthy())),
+            (replace(healthy(), status="finished"), assessment(healthy())),
+        )
+    ]
+    assert said[0] == "Bound the score margin from above."
+    assert said[1].startswith("Check that the critic's parameters are trained")
+    assert said[2].startswith("Start stage 2")
+    assert said[3] == ""
+
+
+def test_a_finding_says_when_it_held() -> None:
+    view = run_view(broken(), assessment(broken()), EN, NOW)
+    assert [found.steps for found in view.findings] == [
+        "since step 131", "since step 96", "step 5",
+    ]  # fmt: skip
+    assert steps_of(5, 9, ZH, firing=False) == "第 5–9 步"
 
 
 def test_a_young_run_is_neither_good_nor_bad() -> None:

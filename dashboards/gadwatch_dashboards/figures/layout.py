@@ -58,7 +58,7 @@ def bounds(
         shapes.append(across | healthy | {"line": {"width": 0}})
         seen = low > floor or high < ceiling
         if zone.label and seen and high - low > 0.15 * (ceiling - floor):
-            notes.append(_note(low, zone.label, "right", view, paint))
+            notes.append(_note(low, zone.label, view, paint))
     edges = [(bound, paint.zone_line, "dot") for bound in (zone.ok_low, zone.ok_high)]
     edges += [
         (bound, paint.critical_line, "dash") for bound in (zone.critical_low, zone.critical_high)
@@ -69,19 +69,20 @@ def bounds(
             line = {"width": 1, "color": colour, "dash": dash}
             shapes.append(across | {"type": "line", "y0": bound, "y1": bound, "line": line})
     notes += [
-        _note(line.value, line.label, "left", view, paint)
+        _note(line.value, line.label, view, paint)
         for line in content.lines
         if floor < line.value < ceiling
     ]
     return shapes, notes
 
 
-def _note(value: float, text: str, side: str, view: View, paint: Palette) -> dict[str, Any]:
+def _note(value: float, text: str, view: View, paint: Palette) -> dict[str, Any]:
+    """A word beside a bound, on the left: the newest points are on the right."""
     return {
         "xref": "paper",
-        "x": 1 if side == "right" else 0,
-        "xanchor": side,
-        "xshift": -4 if side == "right" else 4,
+        "x": 0,
+        "xanchor": "left",
+        "xshift": 4,
         "y": math.log10(value) if view.log else value,
         "yanchor": "bottom",
         "text": text,

@@ -16,7 +16,7 @@ from gadwatch_dashboards.pages.findings_of import LEARNING, as_dict
 from gadwatch_dashboards.pages.repository import FindingQuery
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import LOOKS, Badge, badge
-from gadwatch_dashboards.views.run import SEVERITIES, anchor_of
+from gadwatch_dashboards.views.run import SEVERITIES, anchor_of, steps_of
 from gadwatch_dashboards.views.runs import Tally
 from gadwatch_dashboards.words import title
 from gadwatch_rules import load_pack, shipped_packs
@@ -41,9 +41,7 @@ class Row:
     severity: Badge
     state: Badge
     message: str
-    first_step: int
-    last_step: int
-    firing: bool
+    steps: str
     changed_at: datetime
     acknowledged_by: str | None
 
@@ -108,9 +106,9 @@ def _row(found: Any, texts: Texts) -> Row:
         severity=badge("severity", finding.severity, texts),
         state=badge("finding", finding.state, texts),
         message=signs(as_dict(finding, texts.lang)["message"]),
-        first_step=finding.first_step,
-        last_step=finding.last_step,
-        firing=finding.state == "firing",
+        steps=steps_of(
+            finding.first_step, finding.last_step, texts, firing=finding.state == "firing"
+        ),
         changed_at=finding.changed_at,
         acknowledged_by=finding.acknowledged_by,
     )

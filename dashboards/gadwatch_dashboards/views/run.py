@@ -10,7 +10,7 @@ from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
 from gadwatch_dashboards.views.clauses import ClauseRow, clause_row
 from gadwatch_dashboards.views.runs import duration
-from gadwatch_dashboards.words import title
+from gadwatch_dashboards.words import advice, title
 from gadwatch_service.runs.view import RunView
 
 SEVERITIES = ("critical", "warning", "notice", "info")
@@ -23,13 +23,12 @@ class FindingRow:
 
     anchor: str
     rule: str
+    rule_title: str
     metric: str
     severity: Badge
     state: Badge
     first_step: int
-    last_step: int
-    value: str
-    limit: str
+    steps: str
     message: str
     firing: bool
     acknowledged_by: str = ""
@@ -54,6 +53,7 @@ class StatusView:
     run: RunView
     headline: str
     subline: str
+    todo: str
     tone: str
     icon: str
     health: Badge
@@ -93,6 +93,7 @@ def run_view(
         run=run,
         headline=headline(assessment, texts),
         subline=subline(assessment, texts),
+        todo=todo(run, assessment, texts),
         tone=tone,
         icon=icon,
         health=badge("health", assessment["health"], texts),
@@ -155,6 +156,33 @@ def subline(assessment: Assessment, texts: Texts) -> str:
     return texts("headline.nothing_open")
 
 
+def todo(run: RunView, assessment: Assessment, texts: Texts) -> str:
+    """The first thing to do, if anything: by the gravest diagnosis, else by the gravest finding."""
+    grave = SEVERITIES[:2]
+    told = [one for one in assessment["diagnoses"] if one["severity"] in grave and one["advice"]]
+    if told:
+        gravest = min(told, key=lambda one: grave.index(one["severity"]))
+        return str(gravest["advice"][0])
+    firing = [f for f in ordered(assessment["findings"]) if f["state"] == "firing"]
+    said = advice(firing[0]["rule"], texts.lang) if firing else ()
+    if said and firing[0]["severity"] in grave:
+        return said[0]
+    if run.status != "running":
+        return ""
+    if assessment["stage"] == "warmup" and assessment["readiness"]["verdict"] == "ready":
+        return texts("needs.hand_over")
+    return texts("run.nothing_to_do") if assessment["health"] == "ok" else ""
+
+
+def steps_of(first: int, last: int, texts: Texts, *, firing: bool) -> str:
+    """When a finding held: ``since step 75``, ``steps 5–9``, ``step 5``."""
+    if firing:
+        return texts("finding.since", first=formats.number(first))
+    if first == last:
+        return texts("finding.step", step=formats.number(first))
+    return texts("finding.steps", first=formats.number(first), last=formats.number(last))
+
+
 def ordered(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Firing before pending before resolved, worst first, newest first."""
     states = {"firing": 0, "pending": 1, "resolved": 2}
@@ -196,13 +224,17 @@ def _finding(
     return FindingRow(
         anchor=anchor_of(*key),
         rule=finding["rule"],
+        rule_title=title("rules", finding["rule"], texts.lang),
         metric=finding["metric"],
         severity=badge("severity", finding["severity"], texts),
         state=badge("finding", finding["state"], texts),
         first_step=finding["first_step"],
-        last_step=finding["last_step"],
-        value=formats.number(formats.as_float(finding["value"])),
-        limit=formats.signs(finding["limit"]),
+        steps=steps_of(
+            finding["first_step"],
+            finding["last_step"],
+            texts,
+            firing=finding["state"] == "firing",
+        ),
         message=formats.signs(finding["message"]),
         firing=finding["state"] == "firing",
         acknowledged_by=acknowledged.get(key, ""),
