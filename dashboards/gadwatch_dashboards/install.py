@@ -8,6 +8,7 @@ from gadwatch_dashboards.pages import (
     alerts,
     compare,
     endpoints,
+    figure,
     findings,
     report,
     rules,
@@ -21,6 +22,7 @@ from gadwatch_dashboards.pages.errors import add_error_pages
 ROUTERS = (
     runs.router,
     run.router,
+    figure.router,
     actions.router,
     thresholds.router,
     report.router,

@@ -328,3 +328,19 @@ async def test_who_may_not_manage_endpoints_sees_what_they_are_told_but_no_form(
     assert "Told of critical and warning findings" in shown
     assert endpoint not in shown
     assert (await pages.post(endpoint, data={"kinds": []}, headers=other)).status_code == 403
+
+
+async def test_a_figure_asked_for_again_has_the_steps_that_came_since(pages: Client) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 20))
+    address = "/runs/warmup-7/figure?chart=d_acc&metric=critic/d_acc"
+
+    async def steps() -> Any:
+        return (await pages.get(address)).json()["figure"]["data"][-1]["x"]
+
+    assert (await steps())[-1] == 20
+    await push(pages, "warmup-7", healthy_steps(21, 30))
+    assert (await steps())[-1] == 30
+    assert (await pages.get(f"{address}&from=5&to=9")).json()["figure"]["layout"]["xaxis"][
+        "range"
+    ] == [5, 9]

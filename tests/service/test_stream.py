@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from tests.service.pushing import healthy_steps, new_run, push, step
 
+from gadwatch_service.errors import Unavailable
 from gadwatch_service.stream.events import Position, listen
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,10 @@ async def take(events: AsyncIterator[Any], wanted: str) -> Any:
             if event.event == wanted:
                 return event
     raise AssertionError(f"no {wanted} event came")
+
+
+def refused() -> Any:
+    raise Unavailable("Too many requests are waiting for the database.")
 
 
 def last_step(event: Any) -> Any:
@@ -56,6 +61,21 @@ async def test_a_listener_that_comes_back_hears_what_it_missed(
     assert heard is not None
     finding = await take(listen(state.database, state.watcher, run, heard, "en"), "finding")
     assert finding.data["first_step"] == 4
+
+
+async def test_a_listener_outlasts_an_absence_of_the_database(
+    client: httpx2.AsyncClient, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await new_run(client)
+    database = app.state.database
+    events = listen(database, app.state.watcher, run, None, "en")
+    await take(events, "step")
+    await push(client, run, healthy_steps(1, 3))
+    with monkeypatch.context() as absence:
+        absence.setattr(database.drivers, "connection", refused)
+        async with asyncio.timeout(10):
+            assert (await anext(events)).comment == "the database is away"
+    assert last_step(await take(events, "step")) == 3
 
 
 async def test_changes_of_another_process_are_found_by_polling(

@@ -24,6 +24,11 @@ class Packed:
         body = text.encode()
         return cls(body, gzip.compress(body, 5) if len(body) > PAYS else None)
 
+    @classmethod
+    def json(cls, value: dict[str, Any]) -> Self:
+        """``value`` as JSON; it holds no NaN."""
+        return cls.of(json.dumps(value, allow_nan=False, separators=(",", ":")))
+
     def taken(self, request: Request) -> tuple[bytes, dict[str, str]]:
         """The body that this browser takes, and its headers."""
         headers = {"Vary": "Accept-Encoding"}
@@ -31,9 +36,12 @@ class Packed:
             return self.plain, headers
         return self.gzipped, headers | {"Content-Encoding": "gzip"}
 
+    def answer(self, request: Request) -> Response:
+        """The response that carries JSON."""
+        body, headers = self.taken(request)
+        return Response(body, headers=headers, media_type="application/json")
+
 
 def packed(request: Request, value: dict[str, Any]) -> Response:
-    """``value`` as JSON; it holds no NaN."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    body, headers = Packed.of(text).taken(request)
-    return Response(body, headers=headers, media_type="application/json")
+    """``value`` as JSON for one reader."""
+    return Packed.json(value).answer(request)

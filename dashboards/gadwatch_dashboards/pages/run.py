@@ -1,22 +1,19 @@
 """``/runs/{id}``: the page of a run."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gadwatch_dashboards.figures import figure_json
 from gadwatch_dashboards.figures.bounds import zones
-from gadwatch_dashboards.figures.catalogue import charts_for, content_of
+from gadwatch_dashboards.figures.catalogue import charts_for
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
 from gadwatch_dashboards.pages.findings_of import findings_of
-from gadwatch_dashboards.pages.packed import packed
 from gadwatch_dashboards.pages.state import state_of
-from gadwatch_dashboards.views.charts import data_table, summary
 from gadwatch_dashboards.views.compare import config_differences
 from gadwatch_dashboards.views.run import run_view
 from gadwatch_dashboards.views.run_page import (
@@ -46,8 +43,6 @@ Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 TABLE_POINTS = 48
 """Points of the curves that come with the page itself, for summaries and tables."""
 TABLE_STEPS = 10_000
-FIGURE_POINTS = 1000
-MOST_METRICS = 10
 OTHERS = 50
 
 
@@ -108,7 +103,7 @@ def newest_from(run: RunView) -> int | None:
 
 async def _status(database: AsyncSession, page: Page, run: RunView) -> RunStatus:
     """The upper half, which an open page asks for again and again."""
-    assessment = (await service.assess_run(database, run.run_id, lang=page.lang)).as_dict()
+    assessment = (await service.assess_seen(database, run.run_id, page.lang)).as_dict()
     attempts = await service.get_attempts(database, run.run_id)
     verdicts, _ = await runs_repository.list_verdicts(database, run.run_id, None, 500)
     findings = await findings_of(database, run, page.lang)
@@ -147,33 +142,3 @@ async def _others(database: AsyncSession, page: Page, run: RunView) -> list[tupl
     query = RunQuery(project=run.project, projects=page.identity.projects, limit=OTHERS)
     newest = await service.list_runs(database, query)
     return [(one.run_id, one.name) for one in newest.runs if one.run_id != run.run_id]
-
-
-@router.get("/runs/{run_id}/figure")
-async def show_figure(run_id: RunId, request: Request, database: Database) -> Response:
-    """One chart: ``{figure, summary, table}``; at most ``FIGURE_POINTS`` points a curve."""
-    page = Page(request, "runs")
-    run = await service.get_run(database, run_id, page.identity.sees)
-    state = state_of(request)
-    metrics = request.query_params.getlist("metric")[:MOST_METRICS]
-    found = await curves(database, run, metrics, points=FIGURE_POINTS, state=state)
-    series = [found[metric] for metric in metrics if metric in found]
-    overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
-    bounds = zones(run.pack, overrides, page.texts)
-    attempts = await service.get_attempts(database, run_id)
-    content = content_of(
-        request.query_params.get("chart", ""),
-        series,
-        bounds,
-        (await findings_of(database, run, page.lang)).marks(metrics),
-        stage2_step(attempts[-1].stages, run.first_step),
-        page.texts,
-    )
-    view = state.view(request.query_params.get("theme", "light"))
-    table = data_table(series, page.texts)
-    answer: dict[str, Any] = {
-        "figure": figure_json(content, view),
-        "summary": summary(series, content.zone, page.texts),
-        "table": {"columns": table.columns, "rows": table.rows},
-    }
-    return packed(request, answer)

@@ -107,9 +107,13 @@ async def assess_run(
     session: AsyncSession, run_id: str, sees: Sees = everything, lang: str = "en"
 ) -> Assessment:
     """What is known of the run now. Raises NotFound."""
-    run = await get_run(session, run_id, sees)
-    driver = await driver_connection(await session.connection())
-    judged = await load_run(driver, run.run_id)
+    await get_run(session, run_id, sees)
+    return await assess_seen(session, run_id, lang)
+
+
+async def assess_seen(session: AsyncSession, run_id: str, lang: str = "en") -> Assessment:
+    """The same for who has found the run already and may see it."""
+    judged = await load_run(await driver_connection(await session.connection()), run_id)
     return judged.engine.assess(judged.state, run_id, lang)
 
 

@@ -9,7 +9,7 @@ from gadwatch_rules.assessment import Assessment
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.runs.schemas import RunId
-from gadwatch_service.runs.service import assess_run, get_run
+from gadwatch_service.runs.service import assess_seen, get_run
 from gadwatch_service.store.database import Database, database_of
 from gadwatch_service.stream.events import Position, listen
 from gadwatch_service.stream.watcher import Watcher
@@ -41,7 +41,7 @@ async def get_readiness(
     while True:
         async with database.session() as session:
             run = await get_run(session, run_id, asker.sees)
-            assessment = await assess_run(session, run_id, asker.sees, lang)
+            assessment = await assess_seen(session, run_id, lang)
         left = end - time.monotonic()
         settled = assessment.verdict == "ready" or run.status in _ENDED
         if settled or left <= 0 or watcher.closed:

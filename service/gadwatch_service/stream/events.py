@@ -1,19 +1,25 @@
 """A run's life as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import psycopg
 from fastapi.sse import ServerSentEvent
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gadwatch_service.errors import NotFound
+from gadwatch_service.errors import NotFound, Unavailable
+from gadwatch_service.judging.loading import unknown_run
 from gadwatch_service.runs.records import finding_out, verdict_out
+from gadwatch_service.runs.repository import read_run
 from gadwatch_service.runs.schemas import RunOut
 from gadwatch_service.runs.service import get_run
 from gadwatch_service.store.database import Database
+from gadwatch_service.store.tables import Finding, VerdictRecord
 from gadwatch_service.stream import repository
 from gadwatch_service.stream.watcher import Watcher
 
@@ -21,6 +27,8 @@ LEAST_SECONDS: Final = 0.5
 """Between two sets of events: a page is meant for eyes."""
 
 _PATIENCE: Final = 20.0
+_AWAY: Final = (Unavailable, psycopg.OperationalError, OperationalError, PoolTimeoutError)
+"""The database cannot be reached or is overloaded: a listener waits for it."""
 
 
 class Position:
@@ -58,22 +66,29 @@ async def listen(
     ``heard`` is where the listener was interrupted: what it missed comes first.
     """
     position = heard
+    woken = False  # part of the key: what was found before a change is not the news of it
     while not watcher.closed:
         try:
             if position is None:
                 position = await _now(database, run_id)
             news = await watcher.shared.get(
-                (run_id, lang, str(position)), partial(_look, database, run_id, position, lang)
+                (run_id, lang, str(position), woken),
+                partial(_look, database, run_id, position, lang),
             )
         except NotFound:
             yield ServerSentEvent(event="deleted", data={"run": run_id})
             return
+        except _AWAY:
+            yield ServerSentEvent(comment="the database is away")
+            await asyncio.sleep(LEAST_SECONDS)
+            continue
         position = news.position
         for event in news.events:
             yield event
         await asyncio.sleep(LEAST_SECONDS)
         while not watcher.closed and not await watcher.wait(run_id, position.version, _PATIENCE):
             yield ServerSentEvent(comment="still here")
+        woken = True
 
 
 @dataclass(frozen=True)
@@ -85,10 +100,20 @@ class _News:
 
 
 async def _look(database: Database, run_id: str, heard: Position, lang: str) -> _News:
-    async with database.session() as session:
-        run = await get_run(session, run_id)
-        findings = await repository.findings_since(session, run_id, heard.changed_at)
-        verdicts = await repository.verdicts_since(session, run_id, heard.attempt, heard.number)
+    findings: Sequence[Finding] = ()
+    verdicts: Sequence[VerdictRecord] = ()
+    # Most changes are steps alone: these cost two statements, each a transaction of its own.
+    async with database.drivers.connection() as driver:
+        run = await read_run(driver, run_id)
+        if run is None:
+            raise unknown_run(run_id)
+        news = await repository.has_news(
+            driver, run_id, heard.changed_at, heard.attempt, heard.number
+        )
+    if news:
+        async with database.session() as session:
+            findings = await repository.findings_since(session, run_id, heard.changed_at)
+            verdicts = await repository.verdicts_since(session, run_id, heard.attempt, heard.number)
     position = Position(run.version, heard.changed_at, heard.attempt, heard.number)
     events = []
     for finding in findings:

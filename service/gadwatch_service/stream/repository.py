@@ -1,18 +1,37 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
+from psycopg import AsyncConnection
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_service.store.tables import Finding, RunState, VerdictRecord
 
 _MOST = 500
+_NEWS: Final = """
+SELECT EXISTS (SELECT FROM findings WHERE run_id = %(run)s AND changed_at > %(moment)s)
+    OR EXISTS (
+        SELECT FROM verdicts
+        WHERE run_id = %(run)s AND (attempt, number) > (%(attempt)s, %(number)s)
+    )
+"""
 
 
 async def versions(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, int]:
     """The version of each run that still exists."""
     statement = select(RunState.run_id, RunState.version).where(RunState.run_id.in_(run_ids))
     return {row[0]: row[1] for row in await session.execute(statement)}
+
+
+async def has_news(
+    driver: AsyncConnection, run_id: str, moment: datetime, attempt: int, number: int
+) -> bool:
+    """Whether findings changed after ``moment`` or verdicts came behind the given one."""
+    cursor = await driver.execute(
+        _NEWS, {"run": run_id, "moment": moment, "attempt": attempt, "number": number}
+    )
+    return await cursor.fetchone() == (True,)
 
 
 async def findings_since(session: AsyncSession, run_id: str, moment: datetime) -> Sequence[Finding]:
