@@ -344,3 +344,23 @@ async def test_a_figure_asked_for_again_has_the_steps_that_came_since(pages: Cli
     assert (await pages.get(f"{address}&from=5&to=9")).json()["figure"]["layout"]["xaxis"][
         "range"
     ] == [5, 9]
+
+
+async def test_a_rule_says_what_to_try_and_when_it_fires(pages: Client) -> None:
+    said = await text_of(pages, "/rules")
+    assert "What to try: Stop and resume from the last good checkpoint." in said
+    assert "Metric all that are watched Fires on 5 of 8 steps" in said
+    assert "Actor and critic train together" not in await text_of(pages, "/rules?lang=zh")
+
+
+async def test_thresholds_say_what_their_rule_is_for(pages: Client) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 5))
+    assert "Below 0.60 the critic hardly tells" in await text_of(pages, "/runs/warmup-7/thresholds")
+
+
+async def test_a_page_that_is_not_there_says_so_in_the_readers_language(pages: Client) -> None:
+    missing = (await pages.get("/runs/nowhere?lang=zh")).text
+    assert "此地址没有页面或运行" in missing
+    assert "create it with POST" in missing
+    assert "Not Found" not in (await pages.get("/nowhere")).text

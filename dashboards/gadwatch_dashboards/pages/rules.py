@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gadwatch_dashboards import formats
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
-from gadwatch_dashboards.words import title, why
+from gadwatch_dashboards.texts import Texts
+from gadwatch_dashboards.words import advice, title, why
 from gadwatch_rules import load_pack, shipped_packs
 from gadwatch_rules.pack import Pack, RuleEntry
 from gadwatch_service.access.guard import requires
@@ -26,11 +27,15 @@ MANY = 8
 
 @dataclass(frozen=True)
 class RuleText:
-    """A rule as people read it; ``first`` where the page shows its id the first time."""
+    """A rule as people read it; ``first`` where the page shows its id the first time.
+
+    One that watches very many metrics names none.
+    """
 
     rule_id: str
     title: str
     explanation: str
+    advice: Sequence[str]
     metrics: Sequence[str]
     thresholds: Sequence[tuple[str, str]]
     source: str
@@ -73,7 +78,8 @@ def pack_text(pack: Pack, firing: Firing, lang: str, seen: set[str]) -> PackText
         rules.append(rule_text(entry, firing.get(entry.id, ()), lang, first=entry.id not in seen))
         seen.add(entry.id)
     gate = [] if pack.gate is None else numbers(pack.gate._asdict())
-    return PackText(pack.name, pack.version, pack.description, rules, gate)
+    about = Texts(lang).maybe(f"rules.pack.{pack.name}", pack.description)
+    return PackText(pack.name, pack.version, about, rules, gate)
 
 
 def rule_text(
@@ -81,14 +87,16 @@ def rule_text(
 ) -> RuleText:
     """One rule with the thresholds that its pack names, and how long it holds."""
     named = {key: entry.thresholds[key] for key in entry.thresholds if key in entry.set_here}
-    held = f"{entry.hold.fire} / {entry.hold.window}"
-    few = entry.metrics if len(entry.metrics) <= MANY else ("*",)
+    texts = Texts(lang)
+    held = texts("rules.of_steps", fire=entry.hold.fire, window=entry.hold.window)
+    few = entry.metrics if len(entry.metrics) <= MANY else ()
     return RuleText(
         rule_id=entry.id,
         title=entry.title or title("rules", entry.id, lang),
         explanation=why(entry.id, lang),
+        advice=advice(entry.id, lang),
         metrics=few,
-        thresholds=[*numbers(named), ("hold", held)],
+        thresholds=[*numbers(named), (texts("rules.fires_on"), held)],
         source=entry.source,
         firing=firing,
         first=first,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page, back_to
-from gadwatch_dashboards.words import title
+from gadwatch_dashboards.words import title, why
 from gadwatch_rules import load_pack, shipped_packs
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
@@ -43,6 +43,7 @@ class RuleForm:
 
     rule: str
     title: str
+    why: str
     thresholds: Sequence[Threshold]
 
 
@@ -98,6 +99,7 @@ async def forms(database: AsyncSession, run: RunView, lang: str) -> list[RuleFor
             RuleForm(
                 entry.id,
                 title("rules", entry.id, lang),
+                why(entry.id, lang),
                 [
                     Threshold(
                         f"{entry.id}.{key}",

@@ -132,12 +132,16 @@ document.addEventListener("click", (event) => {
 const list = document.querySelector("[data-live-list]");
 if (list) {
   const every = 4000;
+  const live = document.querySelector("[data-live]");
+  const say = (word) => { live.hidden = false; live.dataset.state = word; live.querySelector("[data-live-word]").textContent = live.dataset[word]; };
+  say("on");
   setInterval(() => {
     if (document.hidden) return;
-    refresh(list.dataset.refresh).then(() => {
+    refresh(list.dataset.refresh).then((well) => {
+      say(well ? "on" : "waiting");
       // With the first run come its filters too.
       if (list.matches("[data-first-run]") && !document.querySelector("[data-first-run]")) location.reload();
-    }).catch(() => {});
+    }).catch(() => say("waiting"));
   }, every);
 }
 

@@ -1,6 +1,6 @@
 import pytest
 from axe_core_python.base import AXE_SCRIPT
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from gadwatch_rules.measures import CLAUSES
 from tests.dashboards.browser.conftest import Open, charts_drawn, picture
@@ -120,6 +120,15 @@ def test_the_chosen_theme_stays(open_page: Open, dashboard: ServedProcess) -> No
     page.wait_for_selector("html[data-theme=dark]")
     page.goto(f"{dashboard.url}/rules")
     assert page.get_attribute("html", "data-theme") == "dark"
+
+
+def test_a_list_says_whether_it_follows_along(open_page: Open) -> None:
+    page = open_page("/")
+    live = page.locator("[data-live]")
+    expect(live).to_have_text("live")
+    # Somebody else answers for the service: what is shown may be old.
+    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body="gateway"))
+    expect(live).to_have_text("connecting", timeout=10_000)
 
 
 def test_a_reader_without_any_run_learns_how_to_push_one(

@@ -96,7 +96,7 @@ def test_an_endpoint_is_added_tested_and_deleted(
     page.click("text=Send a test")
     expect(page.locator(".notice")).to_contain_text("The test was sent")
     expect(page.locator(".deliveries")).to_contain_text("Delivered")
-    page.click(".deliveries td a")
+    page.click(".deliveries th a")
     expect(page.locator("main")).to_contain_text("此通道可用")
     expect(page.locator("table")).to_contain_text("200")
     picture(page, "delivery")
