@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_dir
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -14,6 +16,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "GADWATCH_"
 
@@ -207,7 +211,29 @@ class Settings(BaseSettings):
         scheme, separator, rest = value.partition("://")
         if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
             raise ValueError("it must begin with postgresql://")
+        try:
+            conninfo_to_dict(f"postgresql://{rest}")
+            make_url(f"postgresql+psycopg://{rest}")
+        except (ProgrammingError, ArgumentError, ValueError):
+            # What is wrong is left out: it may show the password.
+            raise ValueError("it cannot be understood") from None
         return f"postgresql+psycopg://{rest}"
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _names_a_mail_server(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or parts.scheme not in {"smtps", "smtp+starttls", "smtp"}:
+            raise ValueError("it must begin with smtps://, smtp+starttls:// or smtp:// and a host")
+        if parts.username and parts.scheme == "smtp":
+            raise ValueError("a password needs smtps:// or smtp+starttls://")
+        return value
 
     @field_validator("public_url")
     @classmethod

@@ -62,13 +62,35 @@ def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) 
         ("DATABASE_URL", "mysql://gadwatch:hunter2@db/gadwatch"),
         ("SECRET_KEY", "hunter2"),
         ("BOOTSTRAP_TOKEN", "hunter2"),
+        ("DATABASE_URL", "postgresql://u:hunter2@/x?bogus=1"),
+        ("DATABASE_URL", "postgresql://u:hunter2@[::1/x"),
+        ("DATABASE_URL", "postgresql://u:hunter2@host:port/x"),
+        ("SMTP_URL", "http://u:hunter2@mail.example.org"),
+        ("SMTP_URL", "smtp://u:hunter2@mail.example.org"),
+        ("SMTP_URL", "smtps://u:hunter2@mail.example.org:port"),
+        ("SMTP_URL", "smtps://u:hunter2@[::1"),
+        ("SMTP_URL", "smtps://"),
     ],
 )
 def test_secrets_are_in_no_error(monkeypatch: pytest.MonkeyPatch, name: str, secret: str) -> None:
     monkeypatch.setenv(f"GADWATCH_{name}", secret)
     with pytest.raises(SettingsError) as caught:
         load_settings()
+    assert str(caught.value).startswith(f"GADWATCH_{name}: ")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u:a%40b%2F@host:5432/x?sslmode=require",
+        "postgresql+psycopg://u:p@[::1]/x",
+        "postgresql+psycopg:///x?host=%2Frun%2Fpostgresql&user=u",
+        "postgresql+psycopg://u@/x?host=one&host=two",
+    ],
+)
+def test_an_address_of_a_database_stays_as_it_is(url: str) -> None:
+    assert load_settings(database_url=url).database_url == url
 
 
 def test_secrets_are_in_no_representation() -> None:

@@ -21,7 +21,7 @@ _MOST_READERS: Final = 20
 class EmailAdapter:
     """Sends through ``smtps://`` (TLS from the start), ``smtp+starttls://`` or plain ``smtp://``.
 
-    User name and password may stand in ``server``; over plain SMTP they are refused.
+    User name and password may stand in ``server``.
     """
 
     signing: Signing = "none"
@@ -70,20 +70,14 @@ class _Server:
     """Where the mail server is and how to talk to it."""
 
     def __init__(self, url: str) -> None:
+        # The settings see to it that it can be used.
         parts = urlsplit(url)
         ports = {"smtps": 465, "smtp+starttls": 587, "smtp": 25}
-        if parts.scheme not in ports or not parts.hostname:
-            raise ValueError(
-                "GADWATCH_SMTP_URL must begin with smtps://, smtp+starttls:// or smtp:// "
-                "and name a host"
-            )
         self.scheme = parts.scheme
-        self.host = parts.hostname
+        self.host = parts.hostname or ""
         self.port = parts.port or ports[parts.scheme]
         self.user = unquote(parts.username or "")
         self.password = unquote(parts.password or "")
-        if self.user and self.scheme == "smtp":
-            raise ValueError("GADWATCH_SMTP_URL: a password needs smtps:// or smtp+starttls://")
 
     def send(self, mail: EmailMessage) -> Outcome:
         """Hand over one mail, blocking; raises smtplib's errors and ``OSError``."""
