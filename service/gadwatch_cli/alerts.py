@@ -91,7 +91,7 @@ def try_endpoint(
 ) -> None:
     """Send a test message and tell what came back."""
     answer = Connection.open(url).call("POST", f"/endpoints/{endpoint}/test")
-    out.print(answer["detail"], markup=False)
+    out.print(answer["detail"])
     raise typer.Exit(Exit.FINE if answer["ok"] else Exit.NO)
 
 

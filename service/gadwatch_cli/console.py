@@ -10,8 +10,15 @@ from rich.console import Console
 # Without a terminal there is no width to keep to, but a table still needs one.
 PIPED_WIDTH = 140
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+
+def _console(stderr: bool, terminal: bool) -> Console:
+    # Names of runs may hold what would be markup or an emoji's short name.
+    width = None if terminal else PIPED_WIDTH
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+out = _console(False, sys.stdout.isatty())
+err = _console(True, sys.stderr.isatty())
 
 
 def print_json(value: Mapping[str, Any]) -> None:

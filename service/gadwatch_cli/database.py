@@ -32,7 +32,7 @@ def check() -> None:
             err.print(f"the schema is at {migrate.revision_of(url)}: run `gadwatch db upgrade`")
             raise typer.Exit(Exit.NO)
         if different := migrate.differences(url):
-            err.print(f"the schema differs from what is expected: {different}", markup=False)
+            err.print(f"the schema differs from what is expected: {different}")
             raise typer.Exit(Exit.NO)
         err.print(f"the schema is current ({migrate.revision_of(url)})")
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
+from rich.text import Text
 
 from gadwatch_cli.assessment_view import render
 from gadwatch_cli.connection import Connection
@@ -37,7 +38,7 @@ def demo(
 ) -> None:
     """Service, dashboard and a real training, end to end; the verdict as it forms."""
     with service(port) as url:
-        out.print(f"\nthe dashboard: [bold]{login_url(url)}[/bold]\n")
+        out.print(Text.assemble("\nthe dashboard: ", (login_url(url), "bold"), "\n"))
         printer = StepPrinter()
         result = run_training(
             fault,
@@ -54,7 +55,8 @@ def demo(
         out.print()
         out.print(render(connection.call("GET", f"/runs/{quote(printer.run.id)}/assessment")))
         if not exit_:
-            out.print(f"\nthe run's page: [bold]{printer.run.url}[/bold]   Ctrl-C ends the demo.")
+            page = (printer.run.url, "bold")
+            out.print(Text.assemble("\nthe run's page: ", page, "   Ctrl-C ends the demo."))
             wait_for_interrupt()
     raise typer.Exit(Exit.FINE)
 

@@ -134,7 +134,7 @@ def _look_at(path: Path, *, once: bool) -> None:
     except (UnreadableLogError, OSError) as error:
         if once:
             raise Failure(str(error)) from error
-        err.print(f"{error}. Waiting for more.", style="dim", markup=False, soft_wrap=True)
+        err.print(f"{error}. Waiting for more.", style="dim", soft_wrap=True)
 
 
 def _send_on(sending: Upload, follower: Follower, run: str, *, once: bool) -> None:

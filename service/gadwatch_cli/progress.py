@@ -32,7 +32,7 @@ class StepPrinter:
     def start(self, run: "gadwatch_hooks.Run") -> None:
         """A run of the hook was opened."""
         if self.run is None and run.url:
-            out.print(f"the run's page: [bold]{run.url}[/bold]")
+            out.print(Text.assemble("the run's page: ", (run.url, "bold")))
         self.run = run
 
     def step(self, step: int, metrics: Mapping[str, float]) -> None:

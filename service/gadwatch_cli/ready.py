@@ -42,7 +42,7 @@ def ready(
         out.print(verdict_line(answer["last_step"], answer, name=run))
         for clause in answer["readiness"]["clauses"]:
             if clause["status"] != "pass":
-                out.print(f"  {clause['id']}: {clause['reason']}", markup=False)
+                out.print(f"  {clause['id']}: {clause['reason']}")
     raise typer.Exit(Exit.FINE if answer["ready"] else Exit.NO)
 
 

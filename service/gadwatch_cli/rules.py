@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from gadwatch_cli.check import Lang, check_lang
 from gadwatch_cli.console import err, out
@@ -20,7 +21,7 @@ def list_() -> None:
     """The packs that come with gadwatch, and their rules."""
     for name in shipped_packs():
         pack = load_pack(name)
-        out.print(f"[bold]{pack.label}[/bold]  {pack.description}")
+        out.print(Text.assemble((pack.label, "bold"), f"  {pack.description}"))
         table = Table.grid(padding=(0, 2))
         for entry in pack.entries:
             every = len(entry.metrics) > 8
@@ -78,10 +79,10 @@ def test(
         raise Failure(str(error)) from error
     failed = [result for result in results if not result.passed]
     for result in results:
-        mark = "[green]✔[/green]" if result.passed else "[red]✖[/red]"
-        out.print(f"{mark} {result.name}")
+        mark = ("✔", "green") if result.passed else ("✖", "red")
+        out.print(Text.assemble(mark, f" {result.name}"))
         for failure in result.failures:
-            out.print(f"    {failure}", markup=False)
+            out.print(f"    {failure}")
     err.print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     raise typer.Exit(Exit.NO if failed else Exit.FINE)
 
@@ -95,8 +96,8 @@ def _load(source: str) -> Pack:
 
 def _show_rule(pack: Pack, rule: str) -> None:
     entry, words = pack.entry(rule), catalogue("en")["rules"][rule]
-    out.print(f"[bold]{rule}[/bold]  {words['title']}  [dim]{pack.label}[/dim]")
-    out.print(f"  {words['why']}", markup=False)
+    out.print(Text.assemble((rule, "bold"), f"  {words['title']}  ", (pack.label, "dim")))
+    out.print(f"  {words['why']}")
     table = Table.grid(padding=(0, 2))
     table.add_row("  kind", entry.kind)
     table.add_row("  metrics", ", ".join(entry.metrics))

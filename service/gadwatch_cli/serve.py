@@ -1,4 +1,6 @@
+import errno
 import gc
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -6,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from gadwatch_cli.console import err
 from gadwatch_cli.errors import Failure
@@ -81,14 +84,22 @@ def starting() -> Iterator[None]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise Failure(
-            f"the service cannot start: {error.strerror or error}. If the port is taken, choose "
-            "another with --port or GADWATCH_PORT."
-        ) from error
+        raise Failure(_reason(error)) from error
     except Exception as error:
         if not _is_expected(error):
             raise
         raise Failure(str(error)) from error
+
+
+def _reason(error: OSError) -> str:
+    """What of this machine is in the way, and what to do where it is not plain."""
+    place = f"{error.filename}: " if error.filename else ""
+    text = f"the service cannot start: {place}{error.strerror or error}"
+    if error.errno == errno.EADDRINUSE:
+        text += "; choose another port with --port or GADWATCH_PORT"
+    elif isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        text += "; give an address of this machine with --host or GADWATCH_HOST"
+    return text
 
 
 def _is_expected(error: Exception) -> bool:
@@ -104,7 +115,7 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _announce(url: str, login_path: str | None) -> None:
-    err.print(f"gadwatch is ready: [bold]{url}[/bold]")
+    err.print(Text.assemble("gadwatch is ready: ", (url, "bold")))
     if login_path is not None:
-        err.print(f"first login (valid once): [bold]{url}{login_path}[/bold]")
+        err.print(Text.assemble("first login (valid once): ", (f"{url}{login_path}", "bold")))
     err.print("Ctrl-C stops it.", style="dim")

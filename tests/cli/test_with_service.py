@@ -68,6 +68,52 @@ def test_tokens_are_made_listed_and_revoked() -> None:
     assert "revoked" in gadwatch("token", "list").out
 
 
+def test_a_token_is_replaced_and_the_old_one_ends_after_the_overlap() -> None:
+    gadwatch("token", "create", "[/cluster] :warning:")
+    row = next(row for row in gadwatch("token", "list").out.splitlines() if "[/cluster]" in row)
+    assert ":warning:" in row
+    old = row.split()[0]
+    made = gadwatch("token", "rotate", old, "--overlap-hours", "2")
+    assert made.out.startswith("gw_"), made.err
+    assert "revoked" not in gadwatch("token", "list").out
+    assert gadwatch("token", "rotate", old, "--overlap-hours", "0").code == 0
+    assert "revoked" in gadwatch("token", "list").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("token", "create", "x", "--expires-days", "99999999"),
+        ("token", "create", "x", "--scope", "root"),
+        ("token", "rotate", "../runs"),
+        ("token", "rotate", "0123456789ab"),
+        ("token", "revoke", "../runs?x"),
+        ("token", "list", "--url", "http://127.0.0.1:port"),
+        ("token", "list", "--url", "http://[::1"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(arguments: tuple[str, ...]) -> None:
+    outcome = gadwatch(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("gadwatch: ")
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_token_may_end_in_a_line_break(
+    monkeypatch: pytest.MonkeyPatch, service: ServedProcess
+) -> None:
+    monkeypatch.setenv("GADWATCH_TOKEN", f"{service.token}\n")
+    assert gadwatch("token", "list").code == 0
+
+
+def test_no_name_is_markup(tmp_path: Path) -> None:
+    log = write_jsonl(tmp_path / "a.jsonl", [REFERENCE] * 5)
+    sent = gadwatch("import", str(log), "--run", "[/x] :warning: [red]y", "--project", "[/p]")
+    assert sent.code == 0, sent.err
+    assert "[/x] :warning: [red]y" in gadwatch("runs").out
+    assert gadwatch("ready", "[/x] :warning: [red]y").code == 1
+
+
 def test_endpoints_and_silences_are_added_listed_and_ended() -> None:
     added = gadwatch("endpoint", "add", "slack", "team", "https://hooks.slack.com/services/T/B/X")
     assert added.code == 0, added.err

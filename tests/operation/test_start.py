@@ -26,6 +26,18 @@ def test_a_taken_port_is_found_before_the_database_is_touched(tmp_path: Path) ->
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("GADWATCH_HOST", "256.1.1.1"), ("GADWATCH_DATA_DIR", "/dev/null/data")],
+)
+def test_what_is_in_the_way_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    result = _serve(tmp_path / "data", **{"GADWATCH_PORT": "0", variable: value})
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert (variable in result.stderr) or (value in result.stderr)
+    assert "port" not in result.stderr
+
+
 @pytest.mark.slow
 def test_an_unreachable_database_is_one_line_without_its_password(tmp_path: Path) -> None:
     url = "postgresql://u:hunter2@127.0.0.1:1/x"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gadwatch_hooks.paths import data_dir, spool_dir
 
@@ -53,9 +53,11 @@ class Settings:
         how = (mode or environ.get("GADWATCH_MODE") or "online").strip().lower()
         if how not in get_args(Mode):
             raise ValueError(f"mode is {how!r}; it must be one of online, offline, disabled")
+        # A secret that comes from a file often ends with a line break, which no header may hold.
+        given = (token or environ.get("GADWATCH_TOKEN") or "").strip()
         return cls(
             url=where,
-            token=token or environ.get("GADWATCH_TOKEN") or owner_token(where, environ),
+            token=given or owner_token(where, environ),
             mode=how,  # type: ignore[arg-type]  # checked above
             spool=spool_dir(environ),
             **_limits(environ),  # type: ignore[arg-type]  # each is a number by construction
@@ -68,11 +70,18 @@ def check_url(url: str) -> str:
     Raises ``ValueError`` when it is no http(s) address or carries a password.
     """
     parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_usable_port(parts):
         raise ValueError(f"the service's address must look like {DEFAULT_URL}, not {url!r}")
     if parts.username or parts.password:
         raise ValueError("put the token into GADWATCH_TOKEN, not into the service's address")
     return url.strip().rstrip("/")
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def owner_token(url: str, environ: Mapping[str, str] = os.environ) -> str | None:
