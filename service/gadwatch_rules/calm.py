@@ -1,4 +1,4 @@
-"""Whether the gate stays ready through a stretch of steps: its clauses, by column.
+"""Whether the gate's verdict stands through a stretch of steps: its clauses, by column.
 
 Each clause of :mod:`gadwatch_rules.measures` has its counterpart here, under the same name: True
 only when that one passes at every step. Where it would take more than a look at extremes and
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gadwatch_rules import catalogue as m
 from gadwatch_rules import measures
 from gadwatch_rules.batch import SLOW_SHARE, chance_swing
-from gadwatch_rules.gate import READY
+from gadwatch_rules.gate import NOT_READY, READY
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.state import RunState
 from gadwatch_rules.steadiness import swing
@@ -19,17 +19,33 @@ from gadwatch_rules.trend import trend
 from gadwatch_rules.window import BLOCK, median
 
 
-def stays_ready(state: RunState, settings: GateSettings, stretch: Stretch) -> bool:
-    """Whether a latched and announced *ready* is neither lost nor put in doubt.
+def stays(state: RunState, settings: GateSettings, stretch: Stretch) -> bool:
+    """Whether the latch is left as it is: *ready* neither lost nor put in doubt, or *not ready*.
 
-    Asked while no finding is pending or firing.
+    Asked while no finding begins or ends.
     """
     latch = state.latch
+    if latch.since_step is None or latch.verdict != state.verdict:
+        return False
+    if latch.verdict == READY:
+        return not latch.breaches and all(one(state, settings, stretch) for one in PASSES)
+    return latch.verdict == NOT_READY and _fails(state, settings, stretch)
+
+
+def _fails(state: RunState, s: GateSettings, stretch: Stretch) -> bool:
+    """Whether some clause fails at every step: those that keep a faulty run from being ready."""
+    accuracy = stretch.mean_bounds(_accuracy(stretch), s.window)
+    difference = stretch.mean_bounds(m.SCORE_DIFF, s.window)
+    margin = s.relative_margin
     return (
-        state.verdict == latch.verdict == READY
-        and not latch.breaches
-        and all(clause(state, settings, stretch) for clause in PASSES)
+        state.criticals > 0
+        or _beyond(accuracy, s.d_acc_low - s.d_acc_margin, s.d_acc_high + s.d_acc_margin)
+        or _beyond(difference, s.score_diff_low * (1 - margin), s.score_diff_high * (1 + margin))
     )
+
+
+def _beyond(means: tuple[float, float] | None, low: float, high: float) -> bool:
+    return means is not None and (means[1] < low or means[0] > high)
 
 
 def finite_values(state: RunState, s: GateSettings, stretch: Stretch) -> bool:  # noqa: ARG001
@@ -87,8 +103,8 @@ def data_fresh(state: RunState, s: GateSettings, stretch: Stretch) -> bool:  # n
 
 
 def no_critical(state: RunState, s: GateSettings, stretch: Stretch) -> bool:  # noqa: ARG001
-    """Nothing is open at all."""
-    return not state.active
+    """No critical finding is open; none is opened or closed meanwhile."""
+    return not state.criticals
 
 
 def _within(means: tuple[float, float] | None, low: float, high: float) -> bool:

@@ -7,7 +7,7 @@ from gadwatch_rules.derived import add_derived
 from gadwatch_rules.hold import QUIET, Cell, State, update
 from gadwatch_rules.primitives import Rule
 from gadwatch_rules.program import Program
-from gadwatch_rules.results import OK, Result, Severity, Status
+from gadwatch_rules.results import OK, Result, Status
 from gadwatch_rules.state import RunState
 
 
@@ -95,10 +95,7 @@ def _judge_finite(state: RunState, program: Program) -> None:
         result = rule.judge(state, firing=False)
         if result is not None:
             _hold(state, index, rule, cells[index], result)
-    state.open_critical = sum(
-        cells[index].state is State.FIRING and cells[index].severity is Severity.CRITICAL
-        for index in state.active
-    )
+    state.open_critical = state.criticals
 
 
 def take_back(state: RunState) -> None:

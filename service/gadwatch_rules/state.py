@@ -1,7 +1,8 @@
 """Everything the engine remembers of a run: small, bounded, serialisable."""
 
 from gadwatch_rules.gate import INSUFFICIENT, Latch
-from gadwatch_rules.hold import QUIET, Cell
+from gadwatch_rules.hold import QUIET, Cell, State
+from gadwatch_rules.results import Severity
 from gadwatch_rules.window import Window
 
 
@@ -53,6 +54,15 @@ class RunState:
         self.before_latch = self.latch
         self.before_told = self.told
         self.before_bad_position = 0
+
+    @property
+    def criticals(self) -> int:
+        """How many critical findings are firing."""
+        return sum(
+            self.cells[index].state is State.FIRING
+            and self.cells[index].severity is Severity.CRITICAL
+            for index in self.active
+        )
 
     def set_cell(self, index: int, cell: Cell) -> None:
         """Replace a cell, remembering what it was before the open step."""

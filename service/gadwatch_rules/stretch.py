@@ -1,8 +1,9 @@
 """Many steps at once, by column: what a rule looks at to say that none of them concerns it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import accumulate
+from math import isfinite
 from operator import sub
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ ROUNDING = 1e-9
 
 
 class Stretch:
-    """Steps that follow what a state has seen, with finite values.
+    """Steps (their numbers) that follow what a state has seen, with finite values.
 
     ``columns`` holds each metric's values, derived metrics among them: one a step, or fewer of
     a metric that some steps lack. ``windows`` and ``position`` are as they were before, ``logged``
@@ -28,13 +29,14 @@ class Stretch:
         self,
         windows: Mapping[str, Window],
         columns: Mapping[str, list[float]],
-        size: int,
+        steps: Sequence[int],
         position: int = 0,
         logged: AbstractSet[str] = frozenset(),
     ) -> None:
         self.windows = windows
         self.columns = columns
-        self.size = size
+        self.steps = steps
+        self.size = len(steps)
         self.position = position
         self.logged = logged
         self._joined: dict[str, list[float]] = {}
@@ -75,11 +77,14 @@ class Stretch:
     def means(self, metric: str, size: int) -> list[float] | None:
         """At each step the mean of the newest ``size`` values, but for rounding.
 
-        None when there are not so many, or when the metric does not come with every step.
+        None when there are not so many, when the metric does not come with every step, or when
+        the values are too large to be added up.
         """
         if not self.comes(metric) or self.before(metric) < size:
             return None
         sums = list(accumulate(self.since(metric, size)))
+        if not isfinite(sums[-1]):
+            return None
         return [total / size for total in map(sub, sums[size:], sums)]
 
     def slack(self, metric: str) -> float:

@@ -69,6 +69,13 @@ class Window:
         self.values = [*self.values, *values][-self.keep - BLOCK :]
         self.count += len(values)
 
+    def copy(self) -> "Window":
+        """Another window that holds the same."""
+        other = Window(self.keep, self.start_size)
+        other.values, other.start, other.memo = [*self.values], [*self.start], {**self.memo}
+        other.count, other.seen, other.seen_before = self.count, self.seen, self.seen_before
+        return other
+
     def undo(self) -> None:
         """Take back the newest push. Only one step can be taken back."""
         self.seen = self.seen_before

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from bench.detection.runs import load_all
@@ -64,20 +65,29 @@ def folded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return lambda: len(calls)
 
 
-@pytest.mark.parametrize("stage", ["warmup", "stage2", "generic"])
-def test_most_of_a_healthy_run_is_not_judged_step_by_step(
-    folded: Callable[[], int], stage: str
+@pytest.mark.parametrize(
+    ("stage", "wrong", "open_findings"),
+    [
+        ("warmup", {}, set()),
+        ("warmup", {"critic__d_acc": 0.97}, {"d_acc_band"}),
+        ("warmup", {"critic__score_diff": 3.0}, {"score_identity"}),
+        ("warmup", {"critic__d_acc": 0.5}, {"d_acc_band"}),
+        ("stage2", {}, {"reward_plateau"}),
+        ("stage2", {"critic__rewards__mean": lambda at, _: at / 250 - 2}, set()),
+        (None, {"critic__d_acc": None}, set()),
+        (None, {"critic__d_acc": None, "response_length__clip_ratio": 0.5}, {"clip_ratio"}),
+    ],
+)
+def test_most_of_a_run_to_which_nothing_happens_is_not_judged_step_by_step(
+    folded: Callable[[], int], stage: str | None, wrong: dict[str, Any], open_findings: set[str]
 ) -> None:
-    steps = quiet_run(1, 1000)
-    if stage == "stage2":
-        # A reward that is level for long is a finding of stage 2.
-        steps = changed(steps, 1, critic__rewards__mean=lambda at, _: at / 250 - 2)
-    if stage == "generic":
-        steps = changed(steps, 1, critic__d_acc=None)
-    judge = Engine.for_run(None if stage == "generic" else stage, 253)
+    steps = changed(quiet_run(1, 1000), 1, **wrong)
+    judge = Engine.for_run(stage, 253)
     state = judge.new_state()
     judge.advance(state, steps)
     assert state.steps == 1000
+    found = {one.rule for one in judge.assess(state, "run").findings if one.state == "firing"}
+    assert found == open_findings
     assert folded() < 400
 
 
@@ -165,6 +175,11 @@ def test_a_level_that_crosses_its_bound_slowly_is_judged_alike(
         for one in quiet_run(seed, 300)
     ]
     assert judged(steps, "warmup", 64) == judged(steps, "warmup", 1)
+
+
+def test_values_too_large_to_add_up_are_judged_alike() -> None:
+    steps = disturbed(quiet_run(0, 300), [(80, 2, "critic/d_acc", -1e308, False)])
+    assert judged(steps, "warmup", 13) == judged(steps, "warmup", 1)
 
 
 def test_late_and_repeated_steps_within_a_batch_are_judged_alike() -> None:
