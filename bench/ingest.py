@@ -27,8 +27,7 @@ _TROUBLED = " of runs with an open finding"
 def measure(rounds: int = 3, processes: tuple[int, ...] = (1, 2)) -> Data:
     """Batches, single steps and the limit, for each number of processes of the service.
 
-    Batches are of healthy runs, and of runs with an open finding, whose every step is judged by
-    itself.
+    Batches are of healthy runs, and of runs with an open finding.
     """
     batches = {f"bulk-{n}": make_batches(n, BATCHES, STEPS, WIDTH) for n in range(CLIENTS)}
     troubled = {
