@@ -44,6 +44,16 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(client: Client, t
     assert token not in cookie
 
 
+async def test_the_cookie_travels_by_https_alone_where_the_login_did(
+    client: Client, token: str
+) -> None:
+    for scheme, secure in (("https", True), ("http", False)):
+        address = f"{scheme}://127.0.0.1"
+        form, ours = {"token": token}, {"Origin": address}
+        answer = await client.post(f"{address}/login", data=form, headers=ours)
+        assert ("Secure" in answer.headers["set-cookie"]) == secure
+
+
 async def test_a_wrong_token_shows_the_form_again(client: Client, token: str) -> None:
     answer = await _log_in(client, token + "x")
     assert answer.status_code == 401

@@ -107,7 +107,8 @@ async def _logged_in(
         cookie,
         max_age=int(life.total_seconds()),
         path="/",
-        secure=settings.base_url.startswith("https://"),
+        # The proxy may say so where nobody has told the public address.
+        secure=settings.base_url.startswith("https://") or request.url.scheme == "https",
         httponly=True,
         samesite="lax",
     )
