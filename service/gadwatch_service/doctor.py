@@ -28,6 +28,7 @@ _HOOK_VARIABLES: Final = frozenset(
         "TOKEN",
         "PROJECT",
         "RUN_ID",
+        "ENDPOINT_SECRET",
         "MODE",
         "DATA_DIR",
         "SPOOL_DIR",

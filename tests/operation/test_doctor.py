@@ -54,9 +54,12 @@ async def test_a_reachable_address_without_an_admin_is_an_error(settings: Settin
     assert (await _levels(reachable))["tokens"] == "error"
 
 
-async def test_every_variable_of_the_hook_is_known(tmp_path: Path) -> None:
-    page = Path(__file__).parents[2] / "docs" / "ways-in" / "hook.md"
-    names = re.findall(r"^\| `(GADWATCH_\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
-    assert "GADWATCH_SPOOL_MB" in names
+async def test_every_variable_of_the_hook_and_of_the_command_line_is_known(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "ways-in" / "hook.md").read_text("utf-8")
+    names = set(re.findall(r"^\| `(GADWATCH_\w+)` \|", page, re.MULTILINE))
+    for source in (root / "service" / "gadwatch_cli").glob("*.py"):
+        names |= set(re.findall(r'envvar="(GADWATCH_\w+)"', source.read_text("utf-8")))
+    assert {"GADWATCH_SPOOL_MB", "GADWATCH_ENDPOINT_SECRET"} <= names
     levels = await _levels(Settings(data_dir=tmp_path / "none"), **dict.fromkeys(names, "1"))
     assert levels["settings"] == "ok"
