@@ -8,6 +8,8 @@ import pytest
 from gadwatch_service.alerts.adapters.registry import Adapters
 from gadwatch_service.alerts.delivery.retention import forget_ended
 from gadwatch_service.alerts.delivery.worker import DeliveryWorker
+from gadwatch_service.heartbeat import Heartbeats
+from gadwatch_service.operation.readiness import check_readiness
 from tests.alerts.office import START, Office, facts, finding, ready
 from tests.alerts.receivers import Answer, Receiver, eventually
 
@@ -442,3 +444,35 @@ async def test_each_endpoint_reads_its_own_language(office: Office, receiver: Re
     titles = {request.json["data"]["title"] for request in receiver.requests}
     assert len(titles) == 2
     assert any("严重" in title for title in titles)
+
+
+async def readiness(office: Office) -> dict[str, bool]:
+    checks = await check_readiness(office.database, Heartbeats(), office.now())
+    return {check.name: check.ok for check in checks}
+
+
+async def test_a_message_that_nobody_tries_to_send_makes_the_service_unready(
+    office: Office, receiver: Receiver
+) -> None:
+    await office.endpoint(receiver.url)
+    await office.change(finding())
+    office.passes(seconds=100)
+    assert (await readiness(office))["deliveries"]
+    office.passes(seconds=100)
+    assert not (await readiness(office))["deliveries"]
+
+
+async def test_messages_to_an_endpoint_that_rests_leave_the_service_ready(
+    office: Office, receiver: Receiver
+) -> None:
+    endpoint = await office.endpoint(receiver.url)
+    await office.execute(
+        "UPDATE endpoints SET paused_until = :until WHERE endpoint_id = :id",
+        until=START + timedelta(minutes=10),
+        id=endpoint,
+    )
+    await office.change(finding())
+    office.passes(minutes=9)
+    await office.deliver()
+    assert receiver.requests == []
+    assert all((await readiness(office)).values())

@@ -17,7 +17,7 @@ async def read_gauges(session: AsyncSession, now: datetime) -> None:
     firing = await repository.count_firing(session)
     for severity in ("info", "notice", "warning", "critical"):
         metrics.open_findings.labels(severity).set(firing.get(severity, 0))
-    outbox = await repository.outbox(session)
+    outbox = await repository.outbox(session, now)
     metrics.deliveries_waiting.set(outbox.waiting)
     metrics.deliveries_dead.set(outbox.dead)
     due = outbox.longest_due

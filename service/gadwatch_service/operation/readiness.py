@@ -41,7 +41,7 @@ async def check_readiness(database: Database, heartbeats: Heartbeats, now: datet
                     Check("migrations", False, f"at {revision}, wanted {head_revision()}"),
                     workers,
                 ]
-            outbox = await repository.outbox(session)
+            outbox = await repository.outbox(session, now)
     except (TimeoutError, PoolTimeoutError, SQLAlchemyError, OSError) as error:
         return [Check("database", False, type(error).__name__), workers]
     due = outbox.longest_due

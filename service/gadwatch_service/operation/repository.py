@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import false, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gadwatch_service.store.tables import Base, Delivery, Finding, Run, RunState
+from gadwatch_service.store.tables import Base, Delivery, Endpoint, Finding, Run, RunState
 
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Alerts on their way: how many wait, how many were given up, since when one is due."""
+    """Alerts on their way: how many wait, how many were given up.
+
+    ``longest_due`` tells since when the workers could have sent one that they have not: those of
+    an endpoint that rests after failures, up to a quarter of an hour, are not theirs to send.
+    """
 
     waiting: int
     dead: int
@@ -73,9 +77,14 @@ async def count_firing(session: AsyncSession) -> dict[str, int]:
     return {row[0]: row[1] for row in await session.execute(statement)}
 
 
-async def outbox(session: AsyncSession) -> Outbox:
+async def outbox(session: AsyncSession, now: datetime) -> Outbox:
     """Where the alerts stand."""
-    waiting = select(func.count(), func.min(Delivery.due_at)).where(Delivery.due_at.is_not(None))
+    rests = func.coalesce(Endpoint.paused_until > now, false())
+    waiting = (
+        select(func.count(), func.min(Delivery.due_at).filter(~rests))
+        .outerjoin(Endpoint, Endpoint.endpoint_id == Delivery.endpoint_id)
+        .where(Delivery.due_at.is_not(None))
+    )
     count, longest_due = (await session.execute(waiting)).one()
     dead = select(func.count()).where(Delivery.state == "dead")
     return Outbox(count, (await session.execute(dead)).scalar_one(), longest_due)
