@@ -1,6 +1,6 @@
 """Metrics that follow from others: of one step, and of many steps by column."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from operator import pos, sub
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Derivation(NamedTuple):
     name: str
     parts: tuple[str, ...]
     work: Callable[..., float | None]
-    rivals: frozenset[str] = frozenset()
+    rivals: tuple[str, ...] = ()
 
 
 def untied(accuracy: float, ties: float) -> float | None:
@@ -43,21 +43,23 @@ def untied(accuracy: float, ties: float) -> float | None:
 DERIVATIONS = (
     Derivation(SCORE_GAP, (TEACHER, STUDENT), sub),
     # Where a format reward is logged, the reward is not the critic's score alone.
-    Derivation(
-        DISCRIMINATOR, (REWARD,), pos, frozenset((DISCRIMINATOR, FORMAT, "format/reward_avg"))
-    ),
-    Derivation(RANKING_LOSS, (D_LOSS,), pos, frozenset((RANKING_LOSS,))),
+    Derivation(DISCRIMINATOR, (REWARD,), pos, (DISCRIMINATOR, FORMAT, "format/reward_avg")),
+    Derivation(RANKING_LOSS, (D_LOSS,), pos, (RANKING_LOSS,)),
     Derivation(D_ACC_UNTIED, (D_ACC, TIE_RATIO), untied),
 )
 
 
-def _due(names: Collection[str], logged: AbstractSet[str]) -> Iterator[Derivation]:
-    """What can be derived in a step with these metrics."""
-    for one in DERIVATIONS:
-        if one.name in names or not all(part in names for part in one.parts):
-            continue
-        if one.rivals.isdisjoint(logged) and one.rivals.isdisjoint(names):
-            yield one
+def _is_due(one: Derivation, names: Collection[str], logged: Collection[str]) -> bool:
+    """Whether it applies to a step with these metrics. Plain loops: every step asks."""
+    if one.name in names:
+        return False
+    for part in one.parts:
+        if part not in names:
+            return False
+    for rival in one.rivals:  # noqa: SIM110 - any() costs more than the loop
+        if rival in logged or rival in names:
+            return False
+    return True
 
 
 def add_derived(values: dict[str, float], logged: AbstractSet[str]) -> None:
@@ -65,10 +67,12 @@ def add_derived(values: dict[str, float], logged: AbstractSet[str]) -> None:
 
     ``logged`` holds the names that this run has logged itself up to the step before.
     """
-    for one in _due(values, logged):
-        value = one.work(*[values[part] for part in one.parts])
-        if value is not None:
-            values[one.name] = value
+    for one in DERIVATIONS:
+        # Asked here already, for it mostly decides.
+        if one.name not in values and one.parts[0] in values and _is_due(one, values, logged):
+            value = one.work(*[values[part] for part in one.parts])
+            if value is not None:
+                values[one.name] = value
 
 
 def add_derived_columns(
@@ -79,12 +83,13 @@ def add_derived_columns(
     ``rare`` are those of the metrics that some steps lack.
     """
     for one in DERIVATIONS:
-        told = one.rivals - logged
-        if any(name in rare for name in (one.name, *one.parts, *told)) and all(
+        untold = [rival for rival in one.rivals if rival not in logged]
+        if any(name in rare for name in (one.name, *one.parts, *untold)) and all(
             part in columns for part in one.parts
         ):
             return False
-    for one in _due(columns, logged):
+        if not _is_due(one, columns, logged):
+            continue
         column = list(map(one.work, *[columns[part] for part in one.parts]))
         if None in column:
             return False
