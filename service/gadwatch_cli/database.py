@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="The database: upgrade, check, back
 @app.command()
 def upgrade() -> None:
     """Bring the schema up to date; `serve` does this by itself."""
-    with database_url() as url:
+    with database_url(make=True) as url:
         from gadwatch_service.store import migrate
 
         migrate.upgrade(url)
@@ -58,7 +58,7 @@ def restore(
     replace: Annotated[bool, typer.Option(help="Replace the runs that are there.")] = False,
 ) -> None:
     """Put the database into the state of a backup; the service must be stopped."""
-    with database_url() as url:
+    with database_url(make=True) as url:
         from gadwatch_service.operation import backup as tools
 
         try:

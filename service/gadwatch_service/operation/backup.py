@@ -84,7 +84,8 @@ async def _refuse_if_in_use(url: str, replace: bool) -> None:
         await database.close()
     if runs and not replace:
         raise BackupError(
-            f"The database holds {runs} runs, which a restore would replace: say so explicitly."
+            f"The database holds {runs} runs, which a restore would replace: if it shall, give "
+            "`--replace`."
         )
 
 
