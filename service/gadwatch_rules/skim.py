@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
 
-from gadwatch_rules.calm import stays
+from gadwatch_rules.calm import Outlook
 from gadwatch_rules.carry import carry
 from gadwatch_rules.catalogue import D_ACC
 from gadwatch_rules.derived import add_derived_columns
@@ -100,4 +100,4 @@ def _quiet(state: RunState, program: Program, stretch: Stretch) -> bool:
     return all(
         index in state.active or rule.quiet(stretch)
         for index, rule in (*concerned, *program.absence)
-    ) and (gate is None or stays(state, gate, stretch))
+    ) and (gate is None or Outlook(state, gate, stretch).stands())

@@ -10,7 +10,8 @@ from bench.detection.runs import load_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gadwatch_rules import Engine, Step, calm, engine, measures
+from gadwatch_rules import Engine, Step, engine, measures
+from gadwatch_rules.calm import Outlook
 from tests.rules.runs import changed, healthy
 
 
@@ -189,8 +190,8 @@ def test_late_and_repeated_steps_within_a_batch_are_judged_alike() -> None:
 
 
 def test_every_clause_of_the_gate_has_its_counterpart() -> None:
-    names = [clause.__name__ for clause in measures.CLAUSES]
-    assert [one.__name__ for one in calm.PASSES] == names
+    for clause in measures.CLAUSES:
+        assert callable(getattr(Outlook, clause.__name__, None)), clause.__name__
 
 
 def test_an_accuracy_that_is_no_number_has_no_untied_variant() -> None:
