@@ -158,6 +158,29 @@ async def test_guessing_is_slowed_down_but_known_tokens_are_not(client: Client) 
     assert (await client.get("/api/v1/me")).status_code == 200
 
 
+async def test_a_client_that_repeats_one_wrong_token_locks_nobody_out(client: Client) -> None:
+    created = await _create(client, "read")
+    wrong = [await client.get("/api/v1/me", headers=_as("gw_old")) for _ in range(40)]
+    assert {answer.status_code for answer in wrong} == {401}
+    unknown_yet = await client.get("/api/v1/me", headers=_as(created["token"]))
+    assert unknown_yet.status_code == 200
+
+
+async def test_a_wrong_token_is_looked_at_again_after_a_minute(client: Client) -> None:
+    authenticator = client.app.state.authenticator  # type: ignore[attr-defined]
+    moment = 0.0
+    authenticator._monotonic = lambda: moment
+    token = await _create(client, "read")
+    clock = client.app.state.now  # type: ignore[attr-defined]
+    await client.delete(f"/api/v1/tokens/{token['token_id']}")
+    assert (await client.get("/api/v1/me", headers=_as(token["token"]))).status_code == 401
+    # As a clock that was fast has it: not yet revoked after all.
+    client.app.state.now = lambda: clock() - timedelta(hours=1)  # type: ignore[attr-defined]
+    assert (await client.get("/api/v1/me", headers=_as(token["token"]))).status_code == 401
+    moment = 61.0
+    assert (await client.get("/api/v1/me", headers=_as(token["token"]))).status_code == 200
+
+
 async def test_lists_come_in_pages(client: Client) -> None:
     for _ in range(4):
         await _create(client, "read")

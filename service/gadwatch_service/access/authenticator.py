@@ -26,6 +26,9 @@ _USE_GRAIN: Final = timedelta(minutes=5)
 
 _CACHED: Final = 10_000
 
+_WRONG_SECONDS: Final = 60.0
+"""For so long a wrong token is wrong without another look, and is no further attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -37,9 +40,9 @@ class Authenticator:
     """Turns credentials into identities.
 
     A token found valid is believed for ``token_cache_seconds``, so that pushing steps costs no
-    query more. Wrong ones are never cached: they are counted against their address instead, and
-    an address with too many has to wait, except with tokens that were valid before: one broken
-    client behind a shared address must not lock out the others.
+    query more. Wrong ones are counted against their address, and an address with too many has to
+    wait. One broken client behind a shared address must not lock out the others: the same wrong
+    token over and over is one attempt a minute, and tokens that were valid before always pass.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Authenticator:
         self._monotonic = monotonic
         self._attempts = Attempts(settings.failed_logins_per_minute)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._wrong: OrderedDict[bytes, float] = OrderedDict()
 
     async def identify(self, credential: Credential, address: str) -> Identity:
         """Who presents ``credential``.
@@ -68,16 +72,19 @@ class Authenticator:
         if known is not None and known.until > moment and not self._expired(known.identity):
             return known.identity
         if known is None:
+            if self._wrong.get(key, moment) > moment:
+                metrics.authentication_failures.inc()
+                raise _refusal(credential)
             self.refuse_if_blocked(address)
         identity = await self._look_up(credential, key)
         self._known.pop(key, None)
         if identity is None:
             self.note_failure(address)
-            raise Unauthenticated(
-                "The session has ended: log in again."
-                if credential.kind == "session"
-                else "The token is wrong, expired or revoked: ask for a new one."
-            )
+            self._wrong.pop(key, None)
+            self._wrong[key] = moment + _WRONG_SECONDS
+            if len(self._wrong) > _CACHED:
+                self._wrong.popitem(last=False)
+            raise _refusal(credential)
         self._known[key] = _Known(identity, moment + self._keep)
         if len(self._known) > _CACHED:
             self._known.popitem(last=False)
@@ -126,6 +133,14 @@ def identity_of(token: Token) -> Identity:
         scopes=frozenset(scope for scope in SCOPES if scope in token.scopes),
         projects=None if token.projects is None else frozenset(token.projects),
         expires_at=min(ends, default=None),
+    )
+
+
+def _refusal(credential: Credential) -> Unauthenticated:
+    return Unauthenticated(
+        "The session has ended: log in again."
+        if credential.kind == "session"
+        else "The token is wrong, expired or revoked: ask for a new one."
     )
 
 
