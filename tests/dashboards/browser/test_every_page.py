@@ -122,6 +122,12 @@ def test_the_chosen_theme_stays(open_page: Open, dashboard: ServedProcess) -> No
     assert page.get_attribute("html", "data-theme") == "dark"
 
 
+def test_the_list_shows_all_its_columns_on_a_small_laptop(open_page: Open) -> None:
+    page = open_page("/", width=1280)
+    table = "document.querySelector('.scroll.table')"
+    assert page.evaluate(f"{table}.scrollWidth <= {table}.clientWidth")
+
+
 def test_a_list_says_whether_it_follows_along(open_page: Open) -> None:
     page = open_page("/")
     live = page.locator("[data-live]")
