@@ -364,3 +364,16 @@ async def test_a_page_that_is_not_there_says_so_in_the_readers_language(pages: C
     assert "此地址没有页面或运行" in missing
     assert "create it with POST" in missing
     assert "Not Found" not in (await pages.get("/nowhere")).text
+
+
+@pytest.mark.parametrize(
+    "path", ["/runs/warmup-7", "/compare?run=warmup-7", "/runs/warmup-7/report"]
+)
+async def test_the_drawing_library_comes_with_the_page_but_charts_start_it(
+    pages: Client, path: str
+) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 20))
+    page = (await pages.get(path)).text
+    assert re.search(r'<link rel="preload" as="script" href="[^"]+plotly[^"]+" data-plotly>', page)
+    assert not re.search(r"<script[^>]+plotly-basic", page)

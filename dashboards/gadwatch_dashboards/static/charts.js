@@ -1,4 +1,6 @@
 // Figures come from the server as plotly's JSON; here they are mounted, zoomed and kept in step.
+import { inTurn, plotly } from "./plotly.js";
+
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
 
 export function theme() {
@@ -30,12 +32,13 @@ export class Charts {
     }, { rootMargin: "200px" });
     for (const figure of this.figures) {
       figure.querySelector("[data-plot]").dataset.state = "waiting";
-      for (const tool of figure.querySelectorAll("[data-tool]")) {
-        tool.hidden = false;
-        tool.addEventListener("click", () => this.use(tool.dataset.tool, figure, tool));
-      }
       this.seen.observe(figure);
     }
+    for (const tool of this.root.querySelectorAll("[data-tool]")) tool.hidden = false;
+    this.root.addEventListener("click", (event) => {
+      const tool = event.target.closest("[data-tool]");
+      if (tool) this.use(tool.dataset.tool, tool.closest("[data-chart]"));
+    });
   }
 
   address(figure) {
@@ -64,7 +67,7 @@ export class Charts {
     this.mounted.add(figure);
     let answer;
     try {
-      const reply = await fetch(this.address(figure));
+      const [reply] = await Promise.all([fetch(this.address(figure)), plotly()]);
       if (!reply.ok) throw new Error(String(reply.status));
       answer = await reply.json();
     } catch {
@@ -73,7 +76,10 @@ export class Charts {
       this.mounted.delete(figure);
       return;
     }
-    if (figure.turn !== turn) return; // a newer wish overtook this answer
+    await inTurn(() => figure.turn === turn && this.put(figure, plot, answer));
+  }
+
+  async put(figure, plot, answer) {
     const first = !plot.data;
     if (first) plot.textContent = "";
     inViewersZone(answer.figure);
@@ -187,7 +193,7 @@ export class Charts {
     this.root.querySelector("[data-no-metric]").hidden = any;
   }
 
-  use(tool, figure, button) {
+  use(tool, figure) {
     const plot = figure.querySelector("[data-plot]");
     const title = figure.querySelector("b").textContent;
     if (tool === "full") figure.requestFullscreen?.();
