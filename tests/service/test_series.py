@@ -125,3 +125,25 @@ async def test_several_runs_come_in_one_call(client: httpx2.AsyncClient) -> None
         await push(client, run, healthy_steps(1, 3))
     reply = await client.get("/api/v1/series?run=a&run=b&metric=critic/d_acc")
     assert [one["run"] for one in reply.json()["items"]] == ["a", "b"]
+
+
+@pytest.mark.anyio
+async def test_an_answer_of_too_many_points_is_refused_and_names_the_limit(
+    client: httpx2.AsyncClient,
+) -> None:
+    names = [await new_run(client, f"run-{number}") for number in range(21)]
+    many = {"run": names, "metric": [f"metric {n}" for n in range(100)], "points": 1000}
+    answer = await client.get("/api/v1/series", params=many)
+    assert answer.status_code == 422
+    assert "21 runs × 100 metrics × 1000 points" in answer.json()["detail"]
+    fewer = await client.get("/api/v1/series", params=many | {"points": 900})
+    assert fewer.status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_run_asked_for_twice_comes_once(client: httpx2.AsyncClient) -> None:
+    run = await new_run(client)
+    answer = await client.get(
+        "/api/v1/series", params={"run": [run, run], "metric": "critic/d_acc"}
+    )
+    assert len(answer.json()["items"]) == 1

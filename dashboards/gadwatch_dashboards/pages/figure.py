@@ -1,6 +1,6 @@
 """``/runs/{id}/figure``: one chart of a run, made once for all who look at it."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,23 +21,25 @@ from gadwatch_service.runs import service
 from gadwatch_service.runs.schemas import RunId
 from gadwatch_service.runs.view import RunView
 from gadwatch_service.shared import Shared
-from gadwatch_service.store.database import get_session
+from gadwatch_service.store.database import database_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
-Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 FIGURE_POINTS = 1000
 MOST_METRICS = 10
 
 
 @router.get("/runs/{run_id}/figure")
-async def show_figure(run_id: RunId, request: Request, database: Database) -> Response:
+async def show_figure(run_id: RunId, request: Request) -> Response:
     """One chart: ``{figure, summary, table}``; at most ``FIGURE_POINTS`` points a curve."""
-    page = Page(request, "runs")
-    run = await service.get_run(database, run_id, page.identity.sees)
+    page, pool = Page(request, "runs"), database_of(request)
+    async with pool.session() as session:
+        run = await service.get_run(session, run_id, page.identity.sees)
 
     async def made() -> Packed:
-        return Packed.json(await _figure(request, database, page, run))
+        # A session of its own: who waits for another's answer holds no connection.
+        async with pool.session() as session:
+            return Packed.json(await _figure(request, session, page, run))
 
     # Readers of a live run ask for the same charts whenever steps have come.
     key = ("figure", run_id, run.version, page.lang, request.url.query)

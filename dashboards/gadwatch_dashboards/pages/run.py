@@ -35,10 +35,9 @@ from gadwatch_service.runs import service
 from gadwatch_service.runs.query import RunQuery
 from gadwatch_service.runs.schemas import RunId
 from gadwatch_service.runs.view import RunView
-from gadwatch_service.store.database import get_session
+from gadwatch_service.store.database import database_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
-Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 TABLE_POINTS = 48
 """Points of the curves that come with the page itself, for summaries and tables."""
@@ -50,45 +49,53 @@ OTHERS = 50
 async def show_run(
     run_id: RunId,
     request: Request,
-    database: Database,
     against: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """Verdict, clauses, diagnoses, findings, the places of the charts.
 
     ``against`` is the run whose configuration this one's is compared with.
     """
-    page = Page(request, "runs")
-    run = await service.get_run(database, run_id, page.identity.sees)
+    page, pool = Page(request, "runs"), database_of(request)
+    async with pool.session() as session:
+        run = await service.get_run(session, run_id, page.identity.sees)
     if page.refreshing:
 
         async def status() -> str:
-            return page.text("parts/run_status.html", page=await _status(database, page, run))
+            # A session of its own: who waits for another's answer holds no connection.
+            async with pool.session() as session:
+                return page.text("parts/run_status.html", page=await _status(session, page, run))
 
         return await page.refreshed(status)
+    async with pool.session() as session:
+        return page.answer("run.html", page=await _whole(session, page, run, against))
+
+
+async def _whole(database: AsyncSession, page: Page, run: RunView, against: str) -> RunPage:
     overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
     charted = [metric for chart in charts_for(run.metrics) for metric in chart.metrics]
-    state = state_of(request)
+    state = state_of(page.request)
     read = state if state.first is not None else replace(state, first=newest_from(run))
     series = await curves(database, run, charted, points=TABLE_POINTS, state=read)
     texts = page.texts
-    attempts = await service.get_attempts(database, run_id)
-    shown = RunPage(
+    attempts = await service.get_attempts(database, run.run_id)
+    return RunPage(
         **vars(await _status(database, page, run)),
         state=state,
         charts=chart_cards(
-            run_id, run.metrics, series, zones(run.pack, overrides, texts), texts, read.first
+            run.run_id, run.metrics, series, zones(run.pack, overrides, texts), texts, read.first
         ),
-        groups=metric_groups(run_id, run.metrics, texts),
+        groups=metric_groups(run.run_id, run.metrics, texts),
         metric_count=len(run.metrics),
-        pinned=[metric_card(run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics],
+        pinned=[
+            metric_card(run.run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics
+        ],
         config=flat_config(run.config),
         against=await _against(database, page, run, against),
         others=await _others(database, page, run),
         attempts=attempt_rows(attempts, texts),
         losses=sorted(run.losses.items()),
-        events_url=f"/api/v1/runs/{run_id}/events",
+        events_url=f"/api/v1/runs/{run.run_id}/events",
     )
-    return page.answer("run.html", page=shown)
 
 
 def newest_from(run: RunView) -> int | None:

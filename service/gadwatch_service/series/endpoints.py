@@ -4,33 +4,34 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from gadwatch_rules import canonical_name
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
+from gadwatch_service.errors import Invalid
 from gadwatch_service.runs.schemas import RunId
 from gadwatch_service.runs.service import get_run
 from gadwatch_service.series.export import MEDIA_TYPES, Format, export
 from gadwatch_service.series.schemas import series_out
 from gadwatch_service.series.service import Axis, read_series
 from gadwatch_service.shared import Shared
-from gadwatch_service.store.database import database_of, get_session
+from gadwatch_service.store.database import database_of
 
 router = APIRouter(tags=["series"], dependencies=[Depends(requires("read"))])
 
-Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
 Asker = Annotated[Identity, Depends(current_identity)]
 Metrics = Annotated[list[str], Query(min_length=1, max_length=100)]
 StepBound = Annotated[int | None, Query(ge=0, le=2**53)]
 Points = Annotated[int, Query(ge=2, le=20_000)]
+
+MOST_POINTS = 2_000_000
+"""Points of all series of one answer: some 60 MB of JSON at most."""
 
 
 @router.get("/runs/{run_id}/series")
 async def get_series(
     run_id: RunId,
     request: Request,
-    database: Database,
     asker: Asker,
     metric: Metrics,
     first: Annotated[int | None, Query(alias="from", ge=0, le=2**53)] = None,
@@ -44,9 +45,7 @@ async def get_series(
     ``from`` is the way to ask for what is new. With ``If-None-Match`` an unchanged run costs one
     look at its version.
     """
-    return await _answer(
-        request, database, asker, [run_id], metric, first, last, points, axis, attempt
-    )
+    return await _answer(request, asker, [run_id], metric, first, last, points, axis, attempt)
 
 
 @router.get("/runs/{run_id}/export", response_class=StreamingResponse)
@@ -79,7 +78,6 @@ async def export_run(
 @router.get("/series")
 async def compare_series(
     request: Request,
-    database: Database,
     asker: Asker,
     run: Annotated[list[RunId], Query(min_length=1, max_length=50)],
     metric: Metrics,
@@ -89,12 +87,11 @@ async def compare_series(
     axis: Axis = "step",
 ) -> Response:
     """Series of several runs in one call."""
-    return await _answer(request, database, asker, run, metric, first, last, points, axis, None)
+    return await _answer(request, asker, run, metric, first, last, points, axis, None)
 
 
 async def _answer(
     request: Request,
-    database: AsyncSession,
     asker: Identity,
     run_ids: list[str],
     metrics: list[str],
@@ -104,8 +101,18 @@ async def _answer(
     axis: Axis,
     attempt: int | None,
 ) -> Response:
-    runs = [await get_run(database, run_id, asker.sees) for run_id in run_ids]
     names = [canonical_name(name) for name in dict.fromkeys(metrics)]
+    chosen = list(dict.fromkeys(run_ids))
+    if len(chosen) * len(names) * points > MOST_POINTS:
+        raise Invalid(
+            f"{len(chosen)} runs × {len(names)} metrics × {points} points are more than "
+            f"{MOST_POINTS:,} in one call: ask for fewer points, or in several calls.",
+            limit_name="points",
+            limit=MOST_POINTS,
+        )
+    pool = database_of(request)
+    async with pool.session() as session:
+        runs = [await get_run(session, run_id, asker.sees) for run_id in chosen]
     versions = [(run.run_id, run.version) for run in runs]
     asked = f"{versions} {request.url.query}".encode()
     tag = f'"{hashlib.blake2b(asked, digest_size=12).hexdigest()}"'
@@ -114,20 +121,22 @@ async def _answer(
         return Response(status_code=304, headers=headers)
 
     async def made() -> bytes:
-        items = [
-            series_out(series)
-            for run in runs
-            for series in await read_series(
-                database,
-                run,
-                names,
-                from_step=first,
-                to_step=last,
-                points=points,
-                axis=axis,
-                attempt=attempt,
-            )
-        ]
+        # A session of its own: who waits for another's answer holds no connection.
+        async with pool.session() as session:
+            items = [
+                series_out(series)
+                for run in runs
+                for series in await read_series(
+                    session,
+                    run,
+                    names,
+                    from_step=first,
+                    to_step=last,
+                    points=points,
+                    axis=axis,
+                    attempt=attempt,
+                )
+            ]
         return msgspec.json.encode({"items": items, "next_cursor": None})
 
     # All pages that look at a run ask for its newest steps at once.
