@@ -18,7 +18,7 @@ from gadwatch_cli.connection import Connection
 from gadwatch_cli.console import err, out
 from gadwatch_cli.errors import Exit, Failure
 from gadwatch_cli.progress import StepPrinter
-from gadwatch_cli.train import Fault, Seed, run_training, tell_result
+from gadwatch_cli.train import Fault, Seed, check_fault, run_training, tell_result
 from gadwatch_hooks.paths import data_dir
 
 START_SECONDS = 60
@@ -37,6 +37,7 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard.")] = 8400,
 ) -> None:
     """Service, dashboard and a real training, end to end; the verdict as it forms."""
+    check_fault(fault)
     with service(port) as url:
         out.print(Text.assemble("\nthe dashboard: ", (login_url(url), "bold"), "\n"))
         printer = StepPrinter()

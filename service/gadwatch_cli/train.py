@@ -82,14 +82,9 @@ def run_training(
     printer: StepPrinter | None = None,
 ) -> "Result":
     """Train one run and print how it goes; :class:`Failure` for what cannot be trained."""
-    try:
-        import gadwatch_trainer
-    except ModuleNotFoundError as error:
-        raise Failure(
-            f"the trainer needs PyTorch ({error.name} is missing): pip install 'gadwatch[trainer]'"
-        ) from error
-    if fault == "list":
-        _list_faults()
+    check_fault(fault)
+    import gadwatch_trainer
+
     printer = printer or StepPrinter()
     try:
         return gadwatch_trainer.run(
@@ -107,6 +102,23 @@ def run_training(
             on_start=printer.start if push else None,
         )
     except ValueError as error:
+        raise Failure(str(error)) from error
+
+
+def check_fault(fault: str | None) -> None:
+    """List the faults for ``list``; :class:`Failure` for one that there is not, or no trainer."""
+    try:
+        from gadwatch_trainer import UnknownFaultError, faults
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"the trainer needs PyTorch ({error.name} is missing): pip install 'gadwatch[trainer]'"
+        ) from error
+    if fault == "list":
+        _list_faults()
+    try:
+        if fault is not None:
+            faults.find(fault)
+    except UnknownFaultError as error:
         raise Failure(str(error)) from error
 
 

@@ -45,3 +45,11 @@ def test_a_demo_that_is_terminated_takes_its_service_with_it(tmp_path: Path) -> 
         demo.send_signal(signal.SIGTERM)
         demo.communicate(timeout=60)
     wait_until(lambda: not answers(port), what="the end of the service")
+
+
+def test_a_fault_that_there_is_not_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    demo = start_demo(tmp_path / "data", free_port(), "--fault", "nope")
+    said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 2
+    assert "no fault 'nope'; there are: nan, " in said
+    assert not (tmp_path / "data").exists()

@@ -46,7 +46,20 @@ def test_pushes_beyond_the_limits_are_sent_away_and_places_are_given_back() -> N
             pass
 
 
-@pytest.mark.parametrize("encode", [gzip.compress, zstandard.ZstdCompressor().compress])
+def in_two_frames(body: bytes) -> bytes:
+    zstd = zstandard.ZstdCompressor()
+    return zstd.compress(body[:100]) + zstd.compress(body[100:])
+
+
+def in_a_window_of(bits: int, body: bytes = b"{}") -> bytes:
+    wish = zstandard.ZstdCompressionParameters(window_log=bits)
+    encoder = zstandard.ZstdCompressor(compression_params=wish).compressobj()
+    return encoder.compress(body) + encoder.flush()
+
+
+@pytest.mark.parametrize(
+    "encode", [gzip.compress, zstandard.ZstdCompressor().compress, in_two_frames]
+)
 async def test_compressed_bodies_are_read(client: httpx2.AsyncClient, encode: Any) -> None:
     run = await new_run(client)
     body = encode(httpx2.Request("POST", "http://x", json={"steps": healthy_steps(1, 5)}).content)
@@ -65,13 +78,15 @@ async def test_compressed_bodies_are_read(client: httpx2.AsyncClient, encode: An
         (b"no gzip", "gzip", 400),
         (gzip.compress(b"{}")[:-4], "gzip", 400),
         (b"no zstd", "zstd", 400),
+        (zstandard.ZstdCompressor().compress(b"{}") + b"more", "zstd", 400),
+        (in_a_window_of(24), "zstd", 400),
         (b"{}", "br", 415),
         (b"no json", None, 400),
         (b'{"steps": 5}', None, 422),
     ],
     ids=[
         "too large", "gzip bomb", "zstd bomb", "no gzip", "cut gzip",
-        "no zstd", "unknown", "no json", "wrong json",
+        "no zstd", "more behind zstd", "zstd window", "unknown", "no json", "wrong json",
     ],
 )  # fmt: skip
 async def test_bodies_that_cannot_be_taken(

@@ -9,8 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from gadwatch_service.errors import BadRequest, TooLarge, UnsupportedEncoding
 from gadwatch_service.settings import Settings
 
-_ZSTD_WINDOW: Final = 2**27
-"""Largest window a zstd frame may ask for, 128 MiB: what the format's own tools decode."""
+_ZSTD_WINDOW: Final = 2**23
+"""Largest window that a zstd frame may ask for, 8 MiB: what RFC 9659 allows in HTTP."""
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
@@ -56,7 +56,7 @@ def _gunzip(raw: bytes, limit: int) -> bytes:
 def _unzstd(raw: bytes, limit: int) -> bytes:
     decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     try:
-        with decoder.stream_reader(raw) as reader:
+        with decoder.stream_reader(raw, read_across_frames=True) as reader:
             body = reader.read(limit + 1)
     except zstandard.ZstdError:
         raise BadRequest("The body is not valid zstd, though Content-Encoding says so.") from None

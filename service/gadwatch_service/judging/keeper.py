@@ -1,7 +1,6 @@
 """One writer a run at a time: its engine state at hand, and what follows from a change."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,6 +15,7 @@ from gadwatch_service.clock import Clock
 from gadwatch_service.history import repository as history
 from gadwatch_service.judging import repository
 from gadwatch_service.judging.hold import Draft, Hold, Listener, Transition
+from gadwatch_service.judging.kept import KeptRuns
 from gadwatch_service.judging.loading import load_run, unknown_run
 from gadwatch_service.judging.run import JudgedRun
 from gadwatch_service.store.database import Database, driver_connection
@@ -25,9 +25,6 @@ Sees = Callable[[str], bool]
 
 UNSAVED_STEPS: Final = 64
 """So many single steps may be folded before the engine state is stored again."""
-
-_CACHED: Final = 2000
-"""Runs whose engine state this process keeps at hand."""
 
 
 def everything(_project: str) -> bool:
@@ -50,7 +47,7 @@ class Keeper:
         self._database = database
         self._now = now
         self._listeners = tuple(listeners)
-        self._cache: OrderedDict[str, JudgedRun] = OrderedDict()
+        self._kept = KeptRuns()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.committed: list[Callable[[str, int], None]] = []
         """Told of each run's new version once it stands."""
@@ -90,8 +87,10 @@ class Keeper:
         Leave the draft untouched to do nothing. Raises StaleError, with nothing written.
         """
         async with self._queue(run_id):
-            run = self._cache.pop(run_id, None)
+            run = self._kept.take(run_id)
             if run is None or not sees(run.project):
+                if run is not None:
+                    self._kept.put(run)
                 yield None
                 return
             draft = Draft(run, self._now())
@@ -105,16 +104,14 @@ class Keeper:
 
     async def _fetch(self, driver: DriverConnection, run_id: str) -> JudgedRun:
         # Taken out while it is worked on: after an error nobody finds a half-changed state.
-        run = self._cache.pop(run_id, None)
+        run = self._kept.take(run_id)
         version = await repository.lock(driver, run_id)
         if run is not None and run.row.version == version:
             return run
         return await load_run(driver, run_id)
 
     def _keep(self, run: JudgedRun) -> None:
-        self._cache[run.run_id] = run
-        if len(self._cache) > _CACHED:
-            self._cache.popitem(last=False)
+        self._kept.put(run)
         for told in self.committed:
             told(run.run_id, run.row.version)
 
