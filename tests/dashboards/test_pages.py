@@ -1,6 +1,7 @@
 """Pages as the server makes them, without a browser."""
 
 import re
+from html import unescape
 from typing import Any
 
 import httpx2
@@ -344,6 +345,77 @@ async def test_a_figure_asked_for_again_has_the_steps_that_came_since(pages: Cli
     assert (await pages.get(f"{address}&from=5&to=9")).json()["figure"]["layout"]["xaxis"][
         "range"
     ] == [5, 9]
+
+
+async def resumed(pages: Client) -> None:
+    """A run of 60 steps that broke at 50, resumed at step 41 and gone on to 100 since."""
+    await new_run(pages)
+    broken = [*healthy_steps(1, 49), *(step(n, critic__grad_norm="NaN") for n in range(50, 61))]
+    await push(pages, "warmup-7", broken, session="first")
+    await push(pages, "warmup-7", healthy_steps(41, 100, seed=1), session="second")
+
+
+async def test_an_older_attempt_is_opened_from_the_runs_page_and_leads_back(pages: Client) -> None:
+    await resumed(pages)
+    page = (await pages.get("/runs/warmup-7")).text
+    assert 'href="/runs/warmup-7?attempt=1"' in page
+    assert "not the judged one" not in page
+    old = await pages.get("/runs/warmup-7?attempt=1")
+    said = await text_of(pages, "/runs/warmup-7?attempt=1")
+    assert "This is attempt 1 of 2, not the judged one. Show the newest" in said
+    assert '<a href="/runs/warmup-7">Show the newest</a>' in old.text
+    # Nothing of the newest attempt's verdict, and no news of it; its own findings.
+    assert "Ready for stage 2" not in said
+    assert 'data-events=""' in old.text
+    assert "Broken number" in said
+    assert 'href="/runs/warmup-7?attempt=2"' not in old.text
+    assert "export?format=csv&amp;attempt=1" in old.text
+
+
+async def test_the_charts_of_an_older_attempt_are_its_own(pages: Client) -> None:
+    await resumed(pages)
+
+    async def shown(query: str) -> tuple[list[int], list[int], list[str]]:
+        page = (await pages.get(f"/runs/warmup-7{query}")).text
+        card = page.partition('id="chart-d_acc"')[2].partition("</figure>")[0]
+        steps = [int(n) for n in re.findall(r'<th scope="row" class="num">(\d+)</th>', card)]
+        source = re.search(r'data-source="([^"]+)"', page.partition('id="chart-d_acc"')[2])
+        assert source is not None
+        figure = (await pages.get(unescape(source[1]))).json()["figure"]
+        raw = next(one for one in figure["data"] if one["meta"]["role"] == "raw")
+        export = re.search(r'href="([^"]+)" download', card)
+        assert export is not None
+        lines = (await pages.get(unescape(export[1]))).text.splitlines()
+        return steps, raw["x"], lines[1:]
+
+    steps, curve, lines = await shown("?attempt=1")
+    assert max(steps) == 60
+    assert min(steps) < 41
+    assert (curve[0], curve[-1], len(lines)) == (1, 60, 60)
+    steps, curve, lines = await shown("")
+    assert max(steps) == 100
+    assert min(steps) >= 41
+    assert (curve[0], curve[-1], len(lines)) == (41, 100, 60)
+    assert await shown("?attempt=2") == (steps, curve, lines)
+
+
+async def test_the_marks_of_an_older_attempt_lead_to_its_findings(pages: Client) -> None:
+    await resumed(pages)
+    address = "/runs/warmup-7/figure?chart=grad_norm&metric=critic/grad_norm"
+    figure = (await pages.get(f"{address}&attempt=1")).json()["figure"]
+    [marks] = [one for one in figure["data"] if one["meta"]["role"] == "findings"]
+    page = (await pages.get("/runs/warmup-7?attempt=1")).text
+    assert all(f'id="{mark}"' in page for mark in marks["customdata"])
+    newest = (await pages.get(address)).json()["figure"]
+    assert not [one for one in newest["data"] if one["meta"]["role"] == "findings"]
+
+
+@pytest.mark.parametrize("path", ["?attempt=3", "?attempt=0", "/figure?chart=d_acc&attempt=3"])
+async def test_an_attempt_that_never_was_is_not_found(pages: Client, path: str) -> None:
+    await resumed(pages)
+    missing = await pages.get(f"/runs/warmup-7{path}")
+    assert missing.status_code == 404
+    assert "it has 2" in missing.text
 
 
 async def test_a_rule_says_what_to_try_and_when_it_fires(pages: Client) -> None:

@@ -9,6 +9,7 @@ from gadwatch_dashboards.figures import figure_json
 from gadwatch_dashboards.figures.bounds import zones
 from gadwatch_dashboards.figures.catalogue import content_of
 from gadwatch_dashboards.pages import repository
+from gadwatch_dashboards.pages.attempts import seen_in, stages_of
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
 from gadwatch_dashboards.pages.findings_of import findings_of
@@ -51,18 +52,19 @@ async def _figure(
     request: Request, database: AsyncSession, page: Page, run: RunView
 ) -> dict[str, Any]:
     state = state_of(request)
+    attempts = await service.get_attempts(database, run.run_id)
+    run = seen_in(run, attempts, state.attempt)
     metrics = request.query_params.getlist("metric")[:MOST_METRICS]
     found = await curves(database, run, metrics, points=FIGURE_POINTS, state=state)
     series = [found[metric] for metric in metrics if metric in found]
     overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
     bounds = zones(run.pack, overrides, page.texts)
-    attempts = await service.get_attempts(database, run.run_id)
     content = content_of(
         request.query_params.get("chart", ""),
         series,
         bounds,
         (await findings_of(database, run, page.lang)).marks(metrics),
-        stage2_step(attempts[-1].stages, run.first_step),
+        stage2_step(stages_of(run, attempts), run.first_step),
         page.texts,
     )
     view = state.view(request.query_params.get("theme", "light"))

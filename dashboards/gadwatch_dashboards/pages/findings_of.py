@@ -12,6 +12,7 @@ from gadwatch_dashboards.views.run import anchor_of
 from gadwatch_rules import finding_message
 from gadwatch_rules.jsonsafe import safe
 from gadwatch_service.runs import repository as runs_repository
+from gadwatch_service.runs.query import encode_cursor
 from gadwatch_service.runs.view import RunView
 from gadwatch_service.store.tables import Finding
 
@@ -22,7 +23,7 @@ LEARNING = "learning"
 
 @dataclass(frozen=True)
 class RunFindings:
-    """The stored findings of a run's newest attempt, in the reader's language."""
+    """The stored findings of a run's attempt, in the reader's language."""
 
     rows: Sequence[dict[str, Any]]
     newest: int
@@ -54,9 +55,10 @@ class RunFindings:
 
 
 async def findings_of(session: AsyncSession, run: RunView, lang: str) -> RunFindings:
-    """The newest ``MOST`` findings of the run's newest attempt."""
+    """The newest ``MOST`` findings of the run's attempt."""
+    behind = encode_cursor(run.attempt + 1, 0, "", "")
     rows, _ = await runs_repository.list_findings(
-        session, run.run_id, state=None, severity=None, cursor=None, limit=MOST
+        session, run.run_id, state=None, severity=None, cursor=behind, limit=MOST
     )
     mine = [
         row

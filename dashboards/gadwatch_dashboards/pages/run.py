@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gadwatch_dashboards.figures.bounds import zones
 from gadwatch_dashboards.figures.catalogue import charts_for
 from gadwatch_dashboards.pages import repository
+from gadwatch_dashboards.pages.attempts import seen_in
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
 from gadwatch_dashboards.pages.findings_of import findings_of
@@ -63,7 +64,9 @@ async def show_run(
         async def status() -> str:
             # A session of its own: who waits for another's answer holds no connection.
             async with pool.session() as session:
-                return page.text("parts/run_status.html", page=await _status(session, page, run))
+                return page.text(
+                    "parts/run_status.html", page=await _status(session, page, run, run)
+                )
 
         return await page.refreshed(status)
     async with pool.session() as session:
@@ -74,27 +77,39 @@ async def _whole(database: AsyncSession, page: Page, run: RunView, against: str)
     overrides = {**await repository.project_overrides(database, run.project), **run.overrides}
     charted = [metric for chart in charts_for(run.metrics) for metric in chart.metrics]
     state = state_of(page.request)
-    read = state if state.first is not None else replace(state, first=newest_from(run))
-    series = await curves(database, run, charted, points=TABLE_POINTS, state=read)
-    texts = page.texts
     attempts = await service.get_attempts(database, run.run_id)
+    seen = seen_in(run, attempts, state.attempt)
+    old_attempt = None if seen is run else seen.attempt
+    read = state if state.first is not None else replace(state, first=newest_from(seen))
+    series = await curves(database, seen, charted, points=TABLE_POINTS, state=read)
+    texts = page.texts
     return RunPage(
-        **vars(await _status(database, page, run)),
+        **vars(await _status(database, page, run, seen)),
         state=state,
+        old_attempt=old_attempt,
         charts=chart_cards(
-            run.run_id, run.metrics, series, zones(run.pack, overrides, texts), texts, read.first
+            run.run_id,
+            run.metrics,
+            series,
+            zones(run.pack, overrides, texts),
+            texts,
+            read.first,
+            old_attempt,
         ),
-        groups=metric_groups(run.run_id, run.metrics, texts),
+        groups=metric_groups(run.run_id, run.metrics, texts, old_attempt),
         metric_count=len(run.metrics),
         pinned=[
-            metric_card(run.run_id, m, texts, pinned=True) for m in state.pin if m in run.metrics
+            metric_card(run.run_id, m, texts, old_attempt, pinned=True)
+            for m in state.pin
+            if m in run.metrics
         ],
         config=flat_config(run.config),
         against=await _against(database, page, run, against),
         others=await _others(database, page, run),
-        attempts=attempt_rows(attempts, texts),
+        attempts=attempt_rows(attempts, seen, texts),
         losses=sorted(run.losses.items()),
-        events_url=f"/api/v1/runs/{run.run_id}/events",
+        # An old attempt grows no more.
+        events_url="" if old_attempt else f"/api/v1/runs/{run.run_id}/events",
     )
 
 
@@ -108,13 +123,16 @@ def newest_from(run: RunView) -> int | None:
     return run.last_step - TABLE_STEPS + 1
 
 
-async def _status(database: AsyncSession, page: Page, run: RunView) -> RunStatus:
-    """The upper half, which an open page asks for again and again."""
+async def _status(database: AsyncSession, page: Page, run: RunView, seen: RunView) -> RunStatus:
+    """The upper half, which an open page asks for again and again.
+
+    The verdict is always the run's; the findings are those of the attempt that is ``seen``.
+    """
     assessment = (await service.assess_seen(database, run.run_id, page.lang)).as_dict()
     attempts = await service.get_attempts(database, run.run_id)
     verdicts, _ = await runs_repository.list_verdicts(database, run.run_id, None, 500)
-    findings = await findings_of(database, run, page.lang)
-    assessment["findings"] = findings.beside(assessment["findings"])
+    findings = await findings_of(database, seen, page.lang)
+    assessment["findings"] = findings.beside(assessment["findings"] if seen is run else ())
     return RunStatus(
         view=run_view(run, assessment, page.texts, page.now, findings.acknowledged),
         timeline=None

@@ -26,6 +26,7 @@ def state_of(request: Request) -> PageState:
         last=last if zoomed else None,
         pin=tuple(dict.fromkeys(query.getlist("pin")))[:20],
         q=query.get("q", "")[:100],
+        attempt=whole(query.get("attempt")),
     )
 
 

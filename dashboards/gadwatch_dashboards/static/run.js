@@ -7,11 +7,15 @@ const root = document.querySelector("[data-run]");
 const charts = new Charts(root);
 charts.watch();
 
+// A resumed run that goes back begins new curves.
+const attempt = () => document.querySelector("[data-attempt]")?.dataset.attempt;
+const opened = attempt();
+
 const live = document.querySelector("[data-live]");
 if (root.dataset.events) {
   follow(root.dataset.events, {
     steps: (last) => charts.extend(last),
-    changed: () => refresh("#status"),
+    changed: () => refresh("#status").then(() => { if (attempt() !== opened) location.reload(); }),
     state: (word) => { live.hidden = false; live.dataset.state = word; live.querySelector("[data-live-word]").textContent = live.dataset[word] ?? word; },
   });
 }

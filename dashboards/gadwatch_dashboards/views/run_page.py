@@ -14,6 +14,7 @@ from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.charts import DataTable, data_table, summary
 from gadwatch_dashboards.views.run import StatusView
 from gadwatch_dashboards.views.timeline import Timeline
+from gadwatch_service.runs.view import RunView
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class PageState:
     last: int | None = None
     pin: tuple[str, ...] = ()
     q: str = ""
+    attempt: int | None = None
 
     def view(self, theme: str) -> View:
         """The same for a figure."""
@@ -59,9 +61,11 @@ class ChartCard:
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """One process' part of the run."""
+    """One process' part of the run; ``shown`` is the one on this page."""
 
     number: int
+    address: str
+    shown: bool
     first_step: int | None
     started_at: datetime
     stage: str
@@ -88,9 +92,10 @@ class RunStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPage(RunStatus):
-    """All of the page."""
+    """All of the page; ``old_attempt`` is its number when the page shows not the judged one."""
 
     state: PageState
+    old_attempt: int | None = None
     charts: Sequence[ChartCard]
     groups: Sequence[tuple[str, Sequence[ChartCard]]]
     metric_count: int
@@ -110,6 +115,7 @@ def chart_cards(
     zones: Mapping[str, Zone],
     texts: Texts,
     first_step: int | None = None,
+    old_attempt: int | None = None,
 ) -> list[ChartCard]:
     """The leading charts, with summaries and tables from the series at hand.
 
@@ -125,24 +131,42 @@ def chart_cards(
             zones.get(chart.metrics[0], Zone()),
             texts,
             first_step=first_step,
+            old_attempt=old_attempt,
         )
         for chart in charts_for(logged)
     ]
 
 
 def metric_groups(
-    run_id: str, logged: Sequence[str], texts: Texts
+    run_id: str, logged: Sequence[str], texts: Texts, old_attempt: int | None = None
 ) -> list[tuple[str, list[ChartCard]]]:
     """All other metrics by prefix; their summaries come with their curves."""
     return [
-        (prefix, [metric_card(run_id, metric, texts) for metric in metrics])
+        (prefix, [metric_card(run_id, metric, texts, old_attempt) for metric in metrics])
         for prefix, metrics in remaining(logged).items()
     ]
 
 
-def metric_card(run_id: str, metric: str, texts: Texts, *, pinned: bool = False) -> ChartCard:
+def metric_card(
+    run_id: str,
+    metric: str,
+    texts: Texts,
+    old_attempt: int | None = None,
+    *,
+    pinned: bool = False,
+) -> ChartCard:
     """The card of one metric alone."""
-    return card(run_id, anchor_of(metric), metric, (metric,), [], Zone(), texts, pinned=pinned)
+    return card(
+        run_id,
+        anchor_of(metric),
+        metric,
+        (metric,),
+        [],
+        Zone(),
+        texts,
+        pinned=pinned,
+        old_attempt=old_attempt,
+    )
 
 
 def card(
@@ -156,9 +180,11 @@ def card(
     *,
     pinned: bool = False,
     first_step: int | None = None,
+    old_attempt: int | None = None,
 ) -> ChartCard:
     """A chart's card; ``series`` may be empty when the curve comes later."""
-    query = urlencode([("metric", metric) for metric in metrics])
+    of_attempt = [] if old_attempt is None else [("attempt", str(old_attempt))]
+    query = urlencode([*(("metric", metric) for metric in metrics), *of_attempt])
     said = summary(series, zone, texts) if series else ""
     if said and first_step is not None:
         said += " · " + texts("finding.since", first=number(first_step))
@@ -198,11 +224,14 @@ def chart_of(logged: Sequence[str]) -> dict[str, str]:
     return {metric: charted.get(metric, anchor_of(metric)) for metric in logged}
 
 
-def attempt_rows(attempts: Sequence[Any], texts: Texts) -> list[AttemptRow]:
-    """The run's attempts, the newest first."""
+def attempt_rows(attempts: Sequence[Any], shown: RunView, texts: Texts) -> list[AttemptRow]:
+    """The run's attempts, the newest first; its address is the run's own."""
+    address, newest = f"/runs/{shown.run_id}", attempts[-1].attempt if attempts else 1
     return [
         AttemptRow(
             number=attempt.attempt,
+            address=f"{address}?attempt={attempt.attempt}" if attempt.attempt < newest else address,
+            shown=attempt.attempt == shown.attempt,
             first_step=attempt.first_step,
             started_at=attempt.started_at,
             stage=" → ".join(

@@ -59,7 +59,12 @@ def dashboard(embedded: EmbeddedPostgres, postgres_url: str) -> Iterator[ServedP
 
 
 def push(
-    client: httpx2.Client, run_id: str, last: int, first: int = 1, burst_at: int | None = None
+    client: httpx2.Client,
+    run_id: str,
+    last: int,
+    first: int = 1,
+    burst_at: int | None = None,
+    **more: Any,
 ) -> None:
     """Create a run where there is none and push its steps ``first`` to ``last``."""
     client.post(
@@ -78,7 +83,8 @@ def push(
             metrics["critic/grad_norm"] = 20 * 1.03 ** (step - burst_at)
         moment = NOW.timestamp() - (253 - step) * 40
         steps.append({"step": step, "time": moment, "metrics": metrics})
-    client.post(f"/api/v1/runs/{run_id}/steps", json={"steps": steps}).raise_for_status()
+    body = {"steps": steps, **more}
+    client.post(f"/api/v1/runs/{run_id}/steps", json=body).raise_for_status()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.serving import ServedProcess, wait_until
 def points(page: Page, chart: str) -> int:
     found: int = page.evaluate(
         "id => document.querySelector(`#chart-${id} .plot`).data"
-        ".find(t => t.meta.role === 'raw').x.length",
+        "?.find(t => t.meta.role === 'raw').x.length",
         chart,
     )
     return found
@@ -46,6 +46,26 @@ def test_the_page_follows_a_run_without_being_loaded_again(
     assert "from=" not in page.url
     assert page.evaluate("window.mark") == "same page"
     expect(page.locator("[data-live]")).to_contain_text("live")
+
+
+def test_a_resumed_run_shows_its_new_attempt_and_the_old_one_stays_in_reach(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    with dashboard.client() as client:
+        push(client, "resumed", 60, session="first")
+        page = open_page("/runs/resumed", height=3000)
+        charts_drawn(page, 6)
+        push(client, "resumed", 50, first=41, session="second")
+        expect(page.locator(".ids")).to_contain_text("attempt 2 of 2", timeout=15_000)
+        wait_until(lambda: points(page, "d_acc") == 10)
+        page.click("#attempts a:text-is('1')")
+        expect(page.locator(".notice")).to_contain_text("attempt 1 of 2, not the judged one")
+        page.check("input[name=log]")
+        page.wait_for_url(re.compile(r"attempt=1.*log=1"))
+        wait_until(lambda: points(page, "d_acc") == 60)
+        expect(page.locator("[data-live]")).to_be_hidden()
+    page.click("text=Show the newest")
+    page.wait_for_url(re.compile("/runs/resumed$"))
 
 
 def test_the_list_of_runs_follows_too(open_page: Open, dashboard: ServedProcess) -> None:
