@@ -157,6 +157,20 @@ async def test_who_may_only_look_changes_no_retention(pages: Client) -> None:
     assert refused.status_code == 403
 
 
+async def test_a_replaced_token_that_still_works_can_be_revoked(pages: Client) -> None:
+    made = (await pages.post("/api/v1/tokens", json={"name": "cluster", "scopes": ["read"]})).json()
+    old, address = made["token_id"], f"/api/v1/tokens/{made['token_id']}"
+    await pages.post(f"{address}/rotate", json={"overlap_hours": 24})
+    button = f'action="/settings/tokens/{old}/revoke"'
+    assert button in (await pages.get("/settings")).text
+    assert (await pages.post(f"/settings/tokens/{old}/revoke")).status_code == 303
+    page = (await pages.get("/settings")).text
+    assert button not in page
+    assert "Revoked" in page
+    reader = {"Authorization": f"Bearer {made['token']}"}
+    assert (await pages.get("/api/v1/runs", headers=reader)).status_code == 401
+
+
 async def test_a_form_sent_after_the_session_ended_leads_to_the_login_and_back(
     pages: Client,
 ) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -21,6 +22,7 @@ from gadwatch_service.access.schemas import NewToken, TokenId
 from gadwatch_service.runs.projects import ProjectChange, Retention, change_project
 from gadwatch_service.runs.schemas import Label
 from gadwatch_service.store.database import get_session
+from gadwatch_service.store.tables import Token
 
 reading = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
 writing = APIRouter(include_in_schema=False, dependencies=[Depends(requires("write"))])
@@ -32,13 +34,22 @@ MOST_TOKENS = 200
 
 
 @dataclass(frozen=True)
+class TokenRow:
+    """A token and when it ends; one that is replaced works until its overlap is over."""
+
+    token: Token
+    ends_at: datetime | None
+    revoked: bool
+
+
+@dataclass(frozen=True)
 class SettingsPage:
     """What the template shows; ``secret`` is a new token's, shown once."""
 
     me: Identity
     may_write: bool
     may_admin: bool
-    tokens: Sequence[Any]
+    tokens: Sequence[TokenRow]
     projects: Sequence[ProjectRow]
     secret: str = ""
 
@@ -115,10 +126,23 @@ async def _facts(page: Page, database: AsyncSession, secret: str = "") -> Settin
         me=page.identity,
         may_write=page.identity.may("write"),
         may_admin=manages,
-        tokens=await tokens.list_tokens(database, "", MOST_TOKENS) if manages else (),
+        tokens=[
+            token_row(one, page.now)
+            for one in (await tokens.list_tokens(database, "", MOST_TOKENS) if manages else ())
+        ],
         projects=[
             project_row(one, page.texts)
             for one in await repository.project_settings(database, page.identity.projects)
         ],
         secret=secret,
+    )
+
+
+def token_row(token: Token, now: datetime) -> TokenRow:
+    """A token as it stands now."""
+    ends = [moment for moment in (token.expires_at, token.revoked_at) if moment is not None]
+    return TokenRow(
+        token=token,
+        ends_at=min(ends, default=None),
+        revoked=token.revoked_at is not None and token.revoked_at <= now,
     )
