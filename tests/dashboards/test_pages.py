@@ -1,6 +1,7 @@
 """Pages as the server makes them, without a browser."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -79,6 +80,38 @@ async def test_a_run_that_somebody_takes_care_of_needs_nobody_else(pages: Client
             named = {key: found[key] for key in ("rule", "metric")}
             await pages.post("/api/v1/runs/warmup-7/findings/acknowledge", json=named)
     assert "Broken number" not in await needs_of(pages)
+
+
+@pytest.mark.parametrize(
+    ("broken", "todo"),
+    [
+        ({}, "Read the end of its log, mend the cause, resume from its last checkpoint."),
+        ({"critic__grad_norm": "NaN"}, "Stop and resume from the last good checkpoint."),
+    ],
+)
+async def test_a_run_that_failed_today_needs_somebody(
+    pages: Client, broken: dict[str, Any], todo: str
+) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", [*healthy_steps(1, 60), step(61, **broken)])
+    await pages.post("/api/v1/runs/warmup-7/finish", json={"status": "failed"})
+    assert f"warmup-7 Failed at step 61 {todo}" in await needs_of(pages)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    pages.app.state.now = lambda: tomorrow  # type: ignore[attr-defined]
+    assert await needs_of(pages) == ""
+
+
+@pytest.mark.parametrize("how", ["finished", "silenced", "resumed"])
+async def test_a_run_whose_failure_is_seen_to_needs_nobody(pages: Client, how: str) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 10))
+    ending = "finished" if how == "finished" else "failed"
+    await pages.post("/api/v1/runs/warmup-7/finish", json={"status": ending})
+    if how == "silenced":
+        await pages.post("/api/v1/silences", json={"run_id": "warmup-7", "hours": 1})
+    if how == "resumed":
+        await push(pages, "warmup-7", healthy_steps(11, 12), session="second")
+    assert "Failed" not in await needs_of(pages)
 
 
 async def test_the_heads_of_columns_sort_the_list(pages: Client) -> None:

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, exists, func, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    SQLColumnExpression,
+    and_,
+    case,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -141,17 +154,6 @@ async def needing(
     """
     # "critical" comes before "warning" in the alphabet, too.
     order = (Finding.severity, Finding.first_step, Finding.rule, Finding.metric)
-    silenced = exists().where(
-        Silence.ends_at > now,
-        *(
-            or_(mine.is_(None), mine == its)
-            for mine, its in (
-                (Silence.project, Run.project),
-                (Silence.run_id, Finding.run_id),
-                (Silence.rule, Finding.rule),
-            )
-        ),
-    )
     worst = (
         select(Finding)
         .join(Run, Run.run_id == Finding.run_id)
@@ -162,7 +164,7 @@ async def needing(
             Finding.acknowledged_by.is_(None),
             Finding.attempt == RunState.attempt,
             RunState.status.in_(("running", "stalled")),
-            ~silenced,
+            ~_silenced(now, Finding.rule),
             Run.project.in_(projects) if projects is not None else true(),
         )
         .order_by(Finding.run_id, *order)
@@ -178,6 +180,44 @@ async def needing(
     )
     rows = (await session.execute(statement)).all()
     return rows, rows[0][2] - len(rows) if rows else 0
+
+
+async def failed_since(
+    session: AsyncSession, projects: Projects, since: datetime, now: datetime, limit: int
+) -> tuple[Sequence[tuple[str, str, int | None]], int]:
+    """``(id, name, last step)`` of each run that failed since, the newest first; how many more.
+
+    What somebody has silenced is taken care of.
+    """
+    statement = (
+        select(Run.run_id, Run.name, RunState.last_step, func.count().over())
+        .join(RunState, RunState.run_id == Run.run_id)
+        .where(
+            RunState.status == "failed",
+            RunState.finished_at > since,
+            ~_silenced(now, null()),
+            Run.project.in_(projects) if projects is not None else true(),
+        )
+        .order_by(RunState.finished_at.desc(), Run.run_id)
+        .limit(limit)
+    )
+    rows = (await session.execute(statement)).all()
+    return [row[:3] for row in rows], rows[0][3] - len(rows) if rows else 0
+
+
+def _silenced(now: datetime, rule: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """Whether a silence covers the run and the rule."""
+    return exists().where(
+        Silence.ends_at > now,
+        *(
+            or_(mine.is_(None), mine == its)
+            for mine, its in (
+                (Silence.project, Run.project),
+                (Silence.run_id, Run.run_id),
+                (Silence.rule, rule),
+            )
+        ),
+    )
 
 
 async def open_counts(session: AsyncSession, projects: Projects) -> dict[str, int]:

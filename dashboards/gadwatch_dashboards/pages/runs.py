@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,7 +14,7 @@ from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.findings_of import as_dict
 from gadwatch_dashboards.texts import Texts
-from gadwatch_dashboards.views.needs import Needs, need, short
+from gadwatch_dashboards.views.needs import Needs, failure, need, short
 from gadwatch_dashboards.views.run import anchor_of
 from gadwatch_dashboards.views.runs import (
     COLUMNS,
@@ -50,6 +51,8 @@ FILTERS = {
 }
 ROWS = 50
 NEEDS = 4
+FAILED_FOR = timedelta(days=1)
+"""How long a run that failed asks for somebody."""
 
 SNIPPET = """import gadwatch_hooks as gadwatch
 
@@ -154,9 +157,12 @@ async def _shown(
 
 
 async def _needs(page: Page, database: AsyncSession) -> Needs:
-    """The gravest ills, and the warm-ups that may be handed over now."""
+    """The gravest ills, the newest failures, and the warm-ups that may be handed over now."""
     seen = page.identity.projects
     ill, more = await repository.needing(database, seen, page.now, NEEDS)
+    since = page.now - FAILED_FOR
+    failed, more_failed = await repository.failed_since(database, seen, since, page.now, NEEDS)
+    ailed = await repository.worst_findings(database, [run_id for run_id, _, _ in failed])
     query = RunQuery(
         stage="warmup", verdict="ready", status="running", sort="-last_seen", projects=seen
     )
@@ -164,6 +170,11 @@ async def _needs(page: Page, database: AsyncSession) -> Needs:
     return Needs(
         ill=[need(finding, name, page.texts) for finding, name, _ in ill],
         more=more,
+        failed=[
+            failure(run_id, name, last_step, ailed.get(run_id), page.texts)
+            for run_id, name, last_step in failed
+        ],
+        more_failed=more_failed,
         ready=[(run.run_id, run.name) for run in ready],
     )
 

@@ -13,7 +13,7 @@ from gadwatch_service.store.tables import Finding
 
 @dataclass(frozen=True)
 class Need:
-    """A run that is ill: by what, since when, and the first thing to try."""
+    """A run that is ill or has failed: by what, since when, and the first thing to try."""
 
     run_id: str
     name: str
@@ -25,10 +25,15 @@ class Need:
 
 @dataclass(frozen=True)
 class Needs:
-    """``ready`` are running warm-ups, ``(id, name)``, that may be handed over; ``more`` are ill."""
+    """Who needs somebody; ``more`` and ``more_failed`` count those that are not shown.
+
+    ``ready`` are running warm-ups, ``(id, name)``, that may be handed over.
+    """
 
     ill: Sequence[Need] = ()
     more: int = 0
+    failed: Sequence[Need] = ()
+    more_failed: int = 0
     ready: Sequence[tuple[str, str]] = ()
 
 
@@ -42,6 +47,21 @@ def need(finding: Finding, name: str, texts: Texts) -> Need:
         why=short(finding, texts),
         anchor=anchor_of(finding.rule, finding.metric, finding.first_step),
         todo=said[0] if said else "",
+    )
+
+
+def failure(
+    run_id: str, name: str, last_step: int | None, finding: Finding | None, texts: Texts
+) -> Need:
+    """A run that failed; what ailed it then, if anything, says what to try."""
+    ailed = need(finding, name, texts) if finding else None
+    return Need(
+        run_id=run_id,
+        name=name,
+        severity=badge("status", "failed", texts),
+        why=texts("needs.failed", step=number(last_step)),
+        anchor=ailed.anchor if ailed else "status",
+        todo=(ailed and ailed.todo) or texts("needs.resume"),
     )
 
 
