@@ -2,6 +2,7 @@ import math
 import re
 from dataclasses import replace
 from datetime import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,23 @@ def test_a_run_in_stage_2_is_not_judged_by_the_gate() -> None:
     told = assessment(healthy()) | {"stage": "stage2", "findings": []}
     view = run_view(healthy(), told, EN, NOW)
     assert (view.headline, view.subline) == ("Stage 2 is healthy.", "No finding is open.")
+
+
+def test_a_ready_run_that_misses_a_target_by_little_is_not_said_to_pass_all() -> None:
+    judged: Any = assessment(healthy())
+    judged["readiness"]["clauses"][-2]["status"] = "fail"
+    view = run_view(healthy(), judged, EN, NOW)
+    assert view.subline.startswith("12 of 13 clauses hold;")
+
+
+def test_a_bound_is_chinese_also_where_a_reason_quotes_it() -> None:
+    clause = {
+        "id": "rewards_agree", "kind": "target", "status": "pass", "observed": 0.1,
+        "required": "within 0.05 + 5 %", "reason": "0.1 略超出 within 0.05 + 5 %，仍在容差之内。",
+    }  # fmt: skip
+    row = clause_row(clause, ZH)
+    assert row.required == "相差不超过 0.05 + 5 %"
+    assert "within" not in row.reason
 
 
 def test_the_verdict_is_told_in_chinese_too() -> None:

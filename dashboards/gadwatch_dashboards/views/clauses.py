@@ -39,7 +39,7 @@ def clause_row(clause: Mapping[str, Any], texts: Texts) -> ClauseRow:
         observed=observed(clause, texts),
         required=required(clause, texts),
         margin=formats.number(clause.get("margin"), 3),
-        reason=formats.signs(clause.get("reason") or ""),
+        reason=_worded(clause.get("reason") or "", texts),
     )
 
 
@@ -64,5 +64,9 @@ def required(clause: Mapping[str, Any], texts: Texts) -> str:
     """The bound, with the signs of mathematics and in the reader's language."""
     if clause["id"] == "finite_values":
         return texts("clause.none")
-    text = formats.signs(str(clause["required"])).replace("-", "−")
-    return text.replace("within", texts("clause.within"))
+    return _worded(str(clause["required"]), texts).replace("-", "−")
+
+
+def _worded(text: str, texts: Texts) -> str:
+    """A bound holds one English word, also where a reason quotes it."""
+    return formats.signs(text).replace("within", texts("clause.within"))

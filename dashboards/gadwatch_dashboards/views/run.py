@@ -146,7 +146,9 @@ def subline(assessment: Assessment, texts: Texts) -> str:
     for clause in readiness["clauses"]:
         by_status.setdefault(clause["status"], []).append(clause)
     if readiness["verdict"] == "ready":
-        return texts("headline.all_pass", passed=len(by_status.get("pass", ())))
+        passed, total = len(by_status.get("pass", ())), len(readiness["clauses"])
+        key = "headline.all_pass" if passed == total else "headline.most_pass"
+        return texts(key, passed=passed, total=total)
     for status in ("fail", "unknown"):
         held = by_status.get(status)
         if held:
