@@ -86,7 +86,10 @@ async def test_a_run_that_somebody_takes_care_of_needs_nobody_else(pages: Client
     ("broken", "todo"),
     [
         ({}, "Read the end of its log, mend the cause, resume from its last checkpoint."),
-        ({"critic__grad_norm": "NaN"}, "Stop and resume from the last good checkpoint."),
+        (
+            {"critic__grad_norm": "NaN"},
+            "Broken number since step 61: Stop and resume from the last good checkpoint.",
+        ),
     ],
 )
 async def test_a_run_that_failed_today_needs_somebody(
@@ -483,6 +486,15 @@ async def test_a_page_that_is_not_there_says_so_in_the_readers_language(pages: C
     assert "此地址没有页面或运行" in missing
     assert "create it with POST" in missing
     assert "Not Found" not in (await pages.get("/nowhere")).text
+
+
+async def test_who_is_refused_learns_why_in_the_readers_language(pages: Client) -> None:
+    made = await pages.post("/api/v1/tokens", json={"name": "reader", "scopes": ["read"]})
+    reader = {"Authorization": f"Bearer {made.json()['token']}"}
+    refused = await pages.get("/runs/nowhere/thresholds?lang=zh", headers=reader)
+    assert refused.status_code == 403
+    assert "您的令牌无权执行此操作" in refused.text
+    assert "lacks the scope write" in refused.text
 
 
 @pytest.mark.parametrize(

@@ -54,14 +54,18 @@ def failure(
     run_id: str, name: str, last_step: int | None, finding: Finding | None, texts: Texts
 ) -> Need:
     """A run that failed; what ailed it then, if anything, says what to try."""
-    ailed = need(finding, name, texts) if finding else None
+    anchor, todo = "status", texts("needs.resume")
+    if finding is not None:
+        ailed = need(finding, name, texts)
+        anchor = ailed.anchor
+        todo = texts("needs.ailed", ailment=ailed.why, advice=ailed.todo or todo)
     return Need(
         run_id=run_id,
         name=name,
         severity=badge("status", "failed", texts),
         why=texts("needs.failed", step=number(last_step)),
-        anchor=ailed.anchor if ailed else "status",
-        todo=(ailed and ailed.todo) or texts("needs.resume"),
+        anchor=anchor,
+        todo=todo,
     )
 
 
