@@ -91,7 +91,9 @@ class Engine:
         changes = Changes()
         for start in range(0, len(steps), MOST):
             some = steps[start : start + MOST]
-            for step in some[self._skim(state, some[:-1], now) :]:
+            # The last of all stays open, and may be taken back: it is always folded.
+            closed = some if start + MOST < len(steps) else some[:-1]
+            for step in some[self._skim(state, closed, now) :]:
                 if state.last_step is not None and step.step < state.last_step:
                     changes.late += 1
                 else:

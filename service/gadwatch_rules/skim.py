@@ -20,7 +20,7 @@ from gadwatch_rules.state import RunState
 from gadwatch_rules.step import Step
 from gadwatch_rules.stretch import Stretch
 
-LEAST = 8
+LEAST = 4
 """Fewer steps than these are judged as quickly one by one."""
 
 MOST = 64

@@ -28,7 +28,7 @@ from gadwatch_service.settings import Settings
 SEAL_AT: Final = 256
 """So many steps in the tail make a block."""
 
-_SLICE: Final = 64
+_SLICE: Final = 128
 """Steps judged before other requests get their turn."""
 
 _FIRST_LOOK: Final = timedelta(minutes=10)
