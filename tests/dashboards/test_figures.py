@@ -34,6 +34,14 @@ CONTENT = Content(
 )
 
 
+def test_a_long_finding_is_told_in_several_lines() -> None:
+    mark = Mark(5, 9, "critical", "a word and " * 12, "finding-x")
+    content = Content("d", [series("critic/d_acc")], marks=[mark])
+    traces = figure_json(content, View())["data"]
+    [told] = next(t for t in traces if t["meta"]["role"] == "findings")["text"]
+    assert all(len(line) <= 48 for line in told.split("<br>"))
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("axis", ["step", "relative", "wall"])
 @pytest.mark.parametrize("log", [False, True])

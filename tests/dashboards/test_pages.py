@@ -468,6 +468,35 @@ async def test_an_attempt_that_never_was_is_not_found(pages: Client, path: str) 
     assert "it has 2" in missing.text
 
 
+async def test_relative_time_counts_from_the_first_step_also_of_an_imported_run(
+    pages: Client,
+) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 20))
+    address = "/runs/warmup-7/figure?chart=d_acc&metric=critic/d_acc&axis=relative"
+    for zoom, first in (("", 0), ("&from=11&to=20", 10)):
+        [raw] = (await pages.get(address + zoom)).json()["figure"]["data"]
+        assert raw["x"][0] == pytest.approx(first / 3600, abs=1e-5)
+
+
+async def test_runs_aligned_by_stage_are_zoomed_and_timed_from_its_start(pages: Client) -> None:
+    for name, warmup in (("short", 20), ("long", 50)):
+        await new_run(pages, name)
+        await push(pages, name, healthy_steps(1, warmup))
+        await pages.patch(f"/api/v1/runs/{name}", json={"stage": "stage2"})
+        await push(pages, name, healthy_steps(warmup + 1, warmup + 30))
+    address = "/compare/figure?run=short&run=long&metric=critic/d_acc&align=stage"
+
+    async def places(view: str) -> list[list[float]]:
+        figure = (await pages.get(address + view)).json()["figure"]
+        return [one["x"] for one in figure["data"] if one["meta"]["role"] == "raw"]
+
+    assert [(xs[0], xs[-1]) for xs in await places("")] == [(-20, 29), (-50, 29)]
+    assert [(xs[0], xs[-1]) for xs in await places("&from=-5&to=9")] == [(-5, 9), (-5, 9)]
+    for xs in await places("&from=-5&to=9&axis=relative"):
+        assert xs == pytest.approx([step / 3600 for step in range(-5, 10)], abs=1e-5)
+
+
 async def test_a_rule_says_what_to_try_and_when_it_fires(pages: Client) -> None:
     said = await text_of(pages, "/rules")
     assert "What to try: Stop and resume from the last good checkpoint." in said

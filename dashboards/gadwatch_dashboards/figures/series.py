@@ -14,8 +14,8 @@ Axis = Literal["step", "relative", "wall"]
 class Series:
     """One metric's points in step order; ``values`` keep NaN and infinities where they were.
 
-    ``times`` (unix seconds) stand beside the steps where they are known; ``started`` is when the
-    run's first step came, for the axis of relative time (the first point's time unless given).
+    ``times`` (unix seconds) stand beside the steps where they are known; ``started`` is
+    the time that the axis of relative time calls 0 (the first point's unless given).
     """
 
     metric: str

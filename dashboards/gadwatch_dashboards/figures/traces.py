@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Any
 
 from gadwatch_dashboards.figures.series import Content, Mark, Series, View
@@ -110,7 +111,8 @@ def findings(content: Content, view: View, paint: Palette) -> Iterator[dict[str,
                 "color": [paint.severity.get(mark.severity, paint.muted) for mark, _, _ in placed],
                 "line": {"width": 1.5, "color": paint.surface},
             },
-            "text": [mark.label for mark, _, _ in placed],
+            # A line too long would be cut off at the card's edge.
+            "text": ["<br>".join(wrap(mark.label, 48)) for mark, _, _ in placed],
             "customdata": [mark.target for mark, _, _ in placed],
             "hovertemplate": "%{text}<extra></extra>",
             "showlegend": False,

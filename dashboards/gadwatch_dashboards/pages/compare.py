@@ -28,6 +28,7 @@ from gadwatch_service.errors import NotFound
 from gadwatch_service.runs import service
 from gadwatch_service.runs.query import RunQuery
 from gadwatch_service.runs.view import RunView
+from gadwatch_service.series.service import MOST_METRICS
 from gadwatch_service.store.database import get_session
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
@@ -98,20 +99,14 @@ async def show_figure(
     runs = await _chosen(database, page, run)
     theme = _theme(request.query_params.get("theme", ""))
     state = state_of(request)
-    # Aligned curves begin at 0 each, so a zoom cannot be given as the runs' own steps.
-    read = replace(state, first=None, last=None) if align == "stage" else state
     series = []
     for one, (colour, dash) in zip(
         runs, run_styles([one.run_id for one in runs], theme), strict=True
     ):
-        found = (await curves(database, one, [metric], points=FIGURE_POINTS, state=read)).get(
-            metric
-        )
+        read = _from_stage if align == "stage" else _from_step
+        found = await read(database, one, metric, state)
         if found is not None and found.steps:
-            styled = replace(found, label=one.name, colour=colour, dash=dash)
-            if align == "stage":
-                styled = await _from_stage(database, one, styled)
-            series.append(styled)
+            series.append(replace(found, label=one.name, colour=colour, dash=dash))
     bounds = zones(runs[0].pack, runs[0].overrides, page.texts) if runs else {}
     content = Content(metric, series, zone=bounds.get(metric, Zone()), legend=False)
     table = data_table(series, page.texts)
@@ -136,12 +131,32 @@ async def _chosen(database: AsyncSession, page: Page, run_ids: Runs) -> list[Run
     return found[:MOST_RUNS]
 
 
-async def _from_stage(database: AsyncSession, run: RunView, series: Series) -> Series:
-    """The curve with its stage's first step as 0."""
+async def _from_step(
+    database: AsyncSession, run: RunView, metric: str, state: PageState
+) -> Series | None:
+    return (await curves(database, run, [metric], points=FIGURE_POINTS, state=state)).get(metric)
+
+
+async def _from_stage(
+    database: AsyncSession, run: RunView, metric: str, state: PageState
+) -> Series | None:
+    """The curve with its stage's first step as 0, as the zoom counts, and that step's time."""
     attempts = await service.get_attempts(database, run.run_id)
     start = stage2_step(attempts[-1].stages, run.first_step)
     origin = start if start is not None else run.first_step or 0
-    return replace(series, steps=[step - origin for step in series.steps])
+    zoom = [None if end is None else end + origin for end in (state.first, state.last)]
+    moved = replace(state, first=zoom[0], last=zoom[1])
+    found = await _from_step(database, run, metric, moved)
+    if found is None:
+        return None
+    aligned = replace(found, steps=[step - origin for step in found.steps])
+    if state.axis != "relative":
+        return aligned
+    # Whichever metric was logged at that step tells its time.
+    at = replace(state, first=origin, last=origin)
+    there = await curves(database, run, run.metrics[:MOST_METRICS], points=2, state=at)
+    started = next((one.times[0] for one in there.values() if one.times), found.started)
+    return replace(aligned, started=started)
 
 
 def _card(chart_id: str, metric: str, run_ids: Sequence[str], align: str, page: Page) -> ChartCard:

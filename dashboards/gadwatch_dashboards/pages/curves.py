@@ -27,10 +27,10 @@ async def curves(
         from_step=state.first,
         to_step=state.last,
         points=points,
-        # The figures work out relative times themselves.
-        axis="step" if state.axis == "step" else "wall",
+        axis=state.axis,
     )
-    started = run.started_at.timestamp() if run.started_at else None
+    # Relative times count from the attempt's first step, which a zoom may leave out.
+    started = 0.0 if state.axis == "relative" else None
     return {
         one.metric: Series(one.metric, one.steps, one.values, one.times, started=started)
         for one in found

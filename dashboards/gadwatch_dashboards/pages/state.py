@@ -31,8 +31,9 @@ def state_of(request: Request) -> PageState:
 
 
 def whole(text: str | None) -> int | None:
-    """A step number, or ``None``."""
-    return int(text) if text is not None and text.isdecimal() and len(text) <= 15 else None
+    """A step number, or ``None``; before the start of a stage it is negative."""
+    digits = (text or "").removeprefix("-")
+    return int(text or 0) if digits.isdecimal() and len(digits) <= 15 else None
 
 
 def fraction(text: str | None) -> float:
