@@ -39,7 +39,7 @@ export async function refresh(selector, url = location.href) {
   const fresh = page.querySelector(selector);
   const old = document.querySelector(selector);
   if (!fresh || !old) return false;
-  showTimes(fresh);
+  enhance(fresh);
   for (const field of fresh.querySelectorAll("[name=csrf_token]")) field.value = csrf();
   if (fresh.innerHTML === old.innerHTML) return true;
   const focused = document.activeElement;
@@ -54,7 +54,6 @@ export async function refresh(selector, url = location.href) {
   old.replaceWith(fresh);
   fresh.querySelectorAll(".scroll, .findings").forEach((e, i) => { e.scrollTop = scrolled[i] ?? 0; });
   if (path >= 0) [...fresh.querySelectorAll("a, button, [tabindex]")][path]?.focus({ preventScroll: true });
-  enhance(fresh);
   return true;
 }
 
@@ -65,11 +64,18 @@ function markChanges(old, fresh) {
   }
 }
 
+// Pages on plain http have no clipboard: there the selection is copied.
+async function copy(element) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+  getSelection().selectAllChildren(element);
+  document.execCommand("copy");
+}
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) {
-    await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
-    button.classList.add("copied");
+    await copy(document.querySelector(button.dataset.copy));
+    button.querySelector("span").textContent = button.dataset.done;
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;

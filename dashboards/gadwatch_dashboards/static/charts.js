@@ -35,6 +35,11 @@ export class Charts {
       this.seen.observe(figure);
     }
     for (const tool of this.root.querySelectorAll("[data-tool]")) tool.hidden = false;
+    // Plotly looks at the window's size alone, which need not change.
+    this.root.addEventListener("fullscreenchange", (event) => {
+      const plot = event.target.querySelector("[data-plot]");
+      if (plot?.data) Plotly.Plots.resize(plot);
+    });
     this.root.addEventListener("click", (event) => {
       const tool = event.target.closest("[data-tool]");
       if (tool) this.use(tool.dataset.tool, tool.closest("[data-chart]"));
@@ -212,7 +217,7 @@ export class Charts {
       if (!pins.delete(metric)) pins.add(metric);
       query.delete("pin");
       for (const pin of pins) query.append("pin", pin);
-      location.assign(`${location.pathname}?${query}#charts-title`);
+      location.assign(`${location.pathname}${query.size ? `?${query}` : ""}#charts-title`);
     }
   }
 
@@ -286,11 +291,16 @@ export class Charts {
     if (Object.keys(change).length) Plotly.relayout(plot, change);
   }
 
-  point(id, step) {
+  // From a finding to its place in the chart, which may not have been drawn yet.
+  async point(id, step) {
     const figure = document.getElementById(id);
-    const plot = figure?.querySelector("[data-plot]");
-    if (plot?.data) Plotly.Fx.hover(plot, { xval: step }, ["xy"]);
-    if (figure) this.show(figure);
+    if (!figure) return;
+    this.show(figure);
+    const plot = figure.querySelector("[data-plot]");
+    if (!plot.data) await this.draw(figure);
+    const curve = plot.data?.findIndex((t) => t.meta?.role === "raw") ?? -1;
+    const at = curve < 0 ? -1 : plot.data[curve].customdata.findIndex((s) => s >= step);
+    if (at >= 0) Plotly.Fx.hover(plot, { xval: plot.calcdata[curve][at].x }, ["xy"]);
   }
 
   show(element) {

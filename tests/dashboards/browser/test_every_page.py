@@ -151,5 +151,12 @@ def test_a_reader_without_any_run_learns_how_to_push_one(
     assert f"GADWATCH_URL={dashboard.url}" in page.inner_text("#snippet-env")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("[data-copy='#snippet-env']")
+    expect(page.locator("[data-copy='#snippet-env']")).to_have_text("Copied")
     assert dashboard.url in page.evaluate("navigator.clipboard.readText()")
+    # On plain http a browser offers no clipboard.
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.click("[data-copy='#snippet-install']")
+    expect(page.locator("[data-copy='#snippet-install']")).to_have_text("Copied")
+    page.goto(f"{dashboard.url}/settings")
+    assert page.evaluate("navigator.clipboard.readText()") == "pip install gadwatch"
     assert violations(page) == []

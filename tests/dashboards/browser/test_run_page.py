@@ -124,7 +124,8 @@ def test_findings_and_their_marks_lead_to_each_other(open_page: Open) -> None:
     link = page.locator("[data-goto-step]").first
     assert (link.get_attribute("href") or "").startswith("#chart-")
     link.click()
-    eventually(page, "() => document.querySelector('#chart-grad_norm .plot')?.data")
+    # A chart that had not been seen yet is drawn for it, and its step pointed at.
+    page.wait_for_selector("#chart-grad_norm .hoverlayer .legend", state="attached")
     marks = page.evaluate(
         "document.querySelector('#chart-grad_norm .plot').data"
         ".filter(t => t.meta.role === 'findings').flatMap(t => t.customdata)"
@@ -159,6 +160,18 @@ def test_a_chart_is_pinned_shown_as_a_table_and_taken_as_a_picture(
     expect(page.locator("#chart-d_acc table")).to_be_visible()
     page.click("#chart-d_acc [data-tool=pin]")
     page.wait_for_url(re.compile("pin=critic%2Fd_acc"))
+
+
+def test_a_chart_fills_the_whole_screen(open_page: Open) -> None:
+    page = open_page("/runs/healthy", height=1200)
+    charts_drawn(page)
+    height = "document.querySelector('#chart-d_acc .main-svg').clientHeight"
+    before = page.evaluate(height)
+    page.click("#chart-d_acc [data-tool=full]")
+    wait_until(lambda: page.evaluate(height) > 2 * before)
+    page.keyboard.press("Escape")
+    page.evaluate("document.fullscreenElement && document.exitFullscreen()")
+    wait_until(lambda: page.evaluate(height) == before)
 
 
 def test_keys_reach_the_search_and_leave_it(open_page: Open) -> None:
