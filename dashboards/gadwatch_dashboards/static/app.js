@@ -40,6 +40,7 @@ export async function refresh(selector, url = location.href) {
   const old = document.querySelector(selector);
   if (!fresh || !old) return false;
   enhance(fresh);
+  for (const { id } of old.querySelectorAll(".pointed")) fresh.querySelector(`#${CSS.escape(id)}`)?.classList.add("pointed");
   for (const field of fresh.querySelectorAll("[name=csrf_token]")) field.value = csrf();
   if (fresh.innerHTML === old.innerHTML) return true;
   const focused = document.activeElement;
@@ -81,6 +82,8 @@ document.addEventListener("click", async (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+document.addEventListener("animationend", (event) => event.target.classList.remove("pointed"));
 
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;

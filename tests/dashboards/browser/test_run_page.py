@@ -135,6 +135,19 @@ def test_findings_and_their_marks_lead_to_each_other(open_page: Open) -> None:
         expect(page.locator(f"[id='{mark}']")).to_be_attached()
 
 
+def test_what_was_pointed_at_stays_so_when_the_page_follows_its_run(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    with dashboard.client() as client:
+        push(client, "pointed", 140, burst_at=120)
+        # Without motion nothing fades.
+        page = open_page("/runs/pointed", reduced_motion="reduce")
+        page.evaluate("document.querySelector('.finding').classList.add('pointed')")
+        push(client, "pointed", 145, first=141, burst_at=120)
+        expect(page.locator("[data-last-step] >> nth=1")).to_have_text("145", timeout=15_000)
+    expect(page.locator(".finding.pointed")).to_have_count(1)
+
+
 def test_metrics_are_searched_and_drawn_when_seen(open_page: Open) -> None:
     page = open_page("/runs/healthy")
     page.fill("[data-metric-search]", "mfu")
