@@ -8,6 +8,7 @@ import pytest
 from tests.service.pushing import healthy_steps, new_run, push, step
 
 from gadwatch_service.errors import Unavailable
+from gadwatch_service.runs.service import get_run
 from gadwatch_service.stream.events import Position, listen
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +90,25 @@ async def test_changes_of_another_process_are_found_by_polling(
     await push(client, run, healthy_steps(1, 1))
     await watcher.poll()
     assert await waiting
+
+
+async def test_a_run_to_which_nothing_happens_wakes_nobody(
+    client: httpx2.AsyncClient, app: Any
+) -> None:
+    run = await new_run(client)
+    await push(client, run, healthy_steps(1, 3))
+    watcher = app.state.watcher
+    async with app.state.database.session() as session:
+        version = (await get_run(session, run)).version
+    up_to_date = asyncio.create_task(watcher.wait(run, version, 10))
+    behind = asyncio.create_task(watcher.wait(run, version - 1, 10))
+    await asyncio.sleep(0)
+    await watcher.poll()
+    assert await behind
+    await watcher.poll()
+    assert not up_to_date.done()
+    await push(client, run, healthy_steps(4, 4))
+    assert await up_to_date
 
 
 async def test_a_held_back_answer_comes_when_the_run_is_ready(

@@ -15,7 +15,8 @@ class Watcher:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: defaultdict[str, dict[asyncio.Event, int]] = defaultdict(dict)
+        """Who waits for which run, and the version that each has seen."""
         self._versions: dict[str, int] = {}
         self.shared = Shared()
         """What was found for those who heard as far: many look at the same run."""
@@ -29,26 +30,27 @@ class Watcher:
         if self.closed or self._versions.get(run_id, -1) > seen:
             return not self.closed
         event = asyncio.Event()
-        self._waiting[run_id].add(event)
+        self._waiting[run_id][event] = seen
         try:
             async with asyncio.timeout(within):
                 await event.wait()
         except TimeoutError:
             return False
         finally:
-            self._waiting[run_id].discard(event)
+            del self._waiting[run_id][event]
             if not self._waiting[run_id]:
                 del self._waiting[run_id]
                 self._versions.pop(run_id, None)
         return not self.closed
 
     def note(self, run_id: str, version: int) -> None:
-        """The run has changed to ``version``."""
-        if run_id not in self._waiting or self._versions.get(run_id, -1) >= version:
+        """The run stands at ``version``: wake those who have not seen it."""
+        if run_id not in self._waiting:
             return
-        self._versions[run_id] = version
-        for event in self._waiting[run_id]:
-            event.set()
+        self._versions[run_id] = max(version, self._versions.get(run_id, -1))
+        for event, seen in self._waiting[run_id].items():
+            if version > seen:
+                event.set()
 
     async def poll(self) -> bool:
         """One round of a worker: look at the versions of the runs that are waited for."""
