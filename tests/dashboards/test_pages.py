@@ -529,11 +529,13 @@ async def test_who_is_refused_learns_why_in_the_readers_language(pages: Client) 
 @pytest.mark.parametrize(
     "path", ["/runs/warmup-7", "/compare?run=warmup-7", "/runs/warmup-7/report"]
 )
-async def test_the_drawing_library_comes_with_the_page_but_charts_start_it(
+async def test_charts_ask_for_their_data_before_the_drawing_library_runs(
     pages: Client, path: str
 ) -> None:
     await new_run(pages)
     await push(pages, "warmup-7", healthy_steps(1, 20))
     page = (await pages.get(path)).text
-    assert re.search(r'<link rel="preload" as="script" href="[^"]+plotly[^"]+" data-plotly>', page)
-    assert not re.search(r"<script[^>]+plotly-basic", page)
+    module = page.index('<script type="module" src="/static/', page.index("</title>"))
+    library = re.search(r'<script src="/static/vendor/plotly[^"]+" defer data-plotly>', page)
+    assert library is not None
+    assert module < library.start()

@@ -1,6 +1,7 @@
 // Figures come from the server as plotly's JSON; here they are mounted, zoomed and kept in step.
 import { inTurn, plotly } from "./plotly.js";
 
+const MARGIN = 200; // pixels beyond the screen within which charts are drawn already
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
 
 export function theme() {
@@ -29,10 +30,16 @@ export class Charts {
         figure.near = entry.isIntersecting;
         if (figure.near && (!this.mounted.has(figure) || figure.stale)) this.draw(figure);
       }
-    }, { rootMargin: "200px" });
+    }, { rootMargin: `${MARGIN}px` });
     for (const figure of this.figures) {
       figure.querySelector("[data-plot]").dataset.state = "waiting";
       this.seen.observe(figure);
+    }
+    // The observer tells after the next frame, and the drawing library runs before that.
+    for (const figure of this.figures) {
+      const box = figure.getBoundingClientRect();
+      figure.near = box.height > 0 && box.top < innerHeight + MARGIN && box.bottom > -MARGIN;
+      if (figure.near) this.draw(figure);
     }
     for (const tool of this.root.querySelectorAll("[data-tool]")) tool.hidden = false;
     // Plotly looks at the window's size alone, which need not change.

@@ -1,14 +1,12 @@
-// The drawing library: it comes along with the page and runs once the first chart is asked for,
-// so that the charts' data is on its way by then.
+// The drawing library is fetched and compiled beside the page; charts ask for their data meanwhile.
 let running = null;
 
 export function plotly() {
   running ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = document.querySelector("link[data-plotly]").href;
+    if (window.Plotly) { resolve(); return; }
+    const script = document.querySelector("script[data-plotly]");
     script.addEventListener("load", resolve);
-    script.addEventListener("error", () => { running = null; script.remove(); reject(new Error(script.src)); });
-    document.head.append(script);
+    script.addEventListener("error", () => reject(new Error(script.src)));
   });
   return running;
 }
