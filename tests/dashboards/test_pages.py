@@ -539,3 +539,15 @@ async def test_charts_ask_for_their_data_before_the_drawing_library_runs(
     library = re.search(r'<script src="/static/vendor/plotly[^"]+" defer data-plotly>', page)
     assert library is not None
     assert module < library.start()
+
+
+async def test_only_running_warm_ups_count_as_ready_to_be_handed_over(pages: Client) -> None:
+    for number in range(6):
+        run = await new_run(pages, f"warmup-{number}")
+        await push(pages, run, healthy_steps(1, 60))
+    said = await text_of(pages, "/")
+    assert "6 ready for stage 2" in said
+    assert "and 2 more" in said
+    for number in range(3):
+        await pages.post(f"/api/v1/runs/warmup-{number}/finish", json={"status": "finished"})
+    assert "3 ready for stage 2" in await text_of(pages, "/")

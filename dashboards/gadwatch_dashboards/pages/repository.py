@@ -41,6 +41,10 @@ class Tallies:
     running: int
 
 
+_READY = and_(RunState.stage == "warmup", RunState.verdict == "ready", RunState.status == "running")
+"""A warm-up that may be handed over now."""
+
+
 async def tallies(session: AsyncSession, projects: Projects) -> Tallies:
     """Counts over all runs that the asker sees."""
     query = RunQuery(projects=projects)
@@ -50,7 +54,7 @@ async def tallies(session: AsyncSession, projects: Projects) -> Tallies:
             count,
             count.filter(RunState.health == "critical"),
             count.filter(RunState.health == "warning"),
-            count.filter(and_(RunState.verdict == "ready", RunState.stage == "warmup")),
+            count.filter(_READY),
             count.filter(RunState.status == "running"),
         )
         .select_from(Run)
@@ -203,6 +207,20 @@ async def failed_since(
     )
     rows = (await session.execute(statement)).all()
     return [row[:3] for row in rows], rows[0][3] - len(rows) if rows else 0
+
+
+async def ready_warmups(
+    session: AsyncSession, projects: Projects, limit: int
+) -> Sequence[tuple[str, str]]:
+    """``(id, name)`` of running warm-ups that are ready, the newest first."""
+    statement = (
+        select(Run.run_id, Run.name)
+        .join(RunState, RunState.run_id == Run.run_id)
+        .where(_READY, Run.project.in_(projects) if projects is not None else true())
+        .order_by(Run.created_at.desc(), Run.run_id)
+        .limit(limit)
+    )
+    return [row[:2] for row in await session.execute(statement)]
 
 
 def _silenced(now: datetime, rule: SQLColumnExpression[Any]) -> ColumnElement[bool]:

@@ -144,7 +144,7 @@ async def _shown(
         may_write=writes,
         base_url=base_url,
         tallies=tallies(vars(counted), query, page.texts),
-        needs=None if filtered or cursor else await _needs(page, database),
+        needs=None if filtered or cursor else await _needs(page, database, counted.ready),
         query=query,
         choices=choices(projects, page.texts),
         groups=grouped(rows, by_project=bool(query["group"])),
@@ -156,17 +156,14 @@ async def _shown(
     )
 
 
-async def _needs(page: Page, database: AsyncSession) -> Needs:
+async def _needs(page: Page, database: AsyncSession, all_ready: int) -> Needs:
     """The gravest ills, the newest failures, and the warm-ups that may be handed over now."""
     seen = page.identity.projects
     ill, more = await repository.needing(database, seen, page.now, NEEDS)
     since = page.now - FAILED_FOR
     failed, more_failed = await repository.failed_since(database, seen, since, page.now, NEEDS)
     ailed = await repository.worst_findings(database, [run_id for run_id, _, _ in failed])
-    query = RunQuery(
-        stage="warmup", verdict="ready", status="running", sort="-last_seen", projects=seen
-    )
-    ready = (await service.list_runs(database, query)).runs
+    ready = await repository.ready_warmups(database, seen, NEEDS)
     return Needs(
         ill=[need(finding, name, page.texts) for finding, name, _ in ill],
         more=more,
@@ -175,7 +172,8 @@ async def _needs(page: Page, database: AsyncSession) -> Needs:
             for run_id, name, last_step in failed
         ],
         more_failed=more_failed,
-        ready=[(run.run_id, run.name) for run in ready],
+        ready=ready,
+        more_ready=all_ready - len(ready),
     )
 
 

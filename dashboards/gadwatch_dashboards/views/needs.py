@@ -25,7 +25,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Needs:
-    """Who needs somebody; ``more`` and ``more_failed`` count those that are not shown.
+    """Who needs somebody; those that begin with ``more`` count who is not shown.
 
     ``ready`` are running warm-ups, ``(id, name)``, that may be handed over.
     """
@@ -35,6 +35,7 @@ class Needs:
     failed: Sequence[Need] = ()
     more_failed: int = 0
     ready: Sequence[tuple[str, str]] = ()
+    more_ready: int = 0
 
 
 def need(finding: Finding, name: str, texts: Texts) -> Need:

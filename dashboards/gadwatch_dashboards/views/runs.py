@@ -135,7 +135,7 @@ class Tally:
 TALLIES = {
     "critical": ({"health": "critical"}, "octagon", "critical"),
     "warning": ({"health": "warning"}, "triangle", "warning"),
-    "ready": ({"verdict": "ready", "stage": "warmup"}, "flag", "ok"),
+    "ready": ({"verdict": "ready", "stage": "warmup", "status": "running"}, "flag", "ok"),
     "running": ({"status": "running"}, "play", "info"),
 }
 
