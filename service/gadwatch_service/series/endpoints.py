@@ -25,7 +25,7 @@ StepBound = Annotated[int | None, Query(ge=0, le=2**53)]
 Points = Annotated[int, Query(ge=2, le=20_000)]
 
 MOST_POINTS = 2_000_000
-"""Points of all series of one answer: some 60 MB of JSON at most."""
+"""Points of all series of one answer, which is made in memory."""
 
 
 @router.get("/runs/{run_id}/series")
