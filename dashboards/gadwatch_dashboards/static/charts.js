@@ -205,11 +205,12 @@ export class Charts {
     this.root.querySelector("[data-no-metric]").hidden = any;
   }
 
-  use(tool, figure) {
+  async use(tool, figure) {
     const plot = figure.querySelector("[data-plot]");
     const title = figure.querySelector("b").textContent;
     if (tool === "full") figure.requestFullscreen?.();
     if (tool === "png" || tool === "svg") {
+      if (!plot.data) await this.draw(figure);
       if (!plot.data) return;
       // A picture goes alone: it names its curves itself.
       const several = plot.data.filter((t) => t.meta?.role === "raw").length > 1;

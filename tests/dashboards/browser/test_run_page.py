@@ -2,7 +2,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboards.browser.conftest import Open, charts_drawn, eventually, push
 from tests.dashboards.samples import NOW
@@ -158,11 +158,26 @@ def test_metrics_are_searched_and_drawn_when_seen(open_page: Open) -> None:
     expect(page.locator("[data-no-metric]")).to_be_visible()
 
 
+def test_a_picture_asked_for_before_its_chart_is_drawn_comes_once_it_is(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    page = open_page("/", height=1600)
+    held: list[Route] = []
+    page.route(
+        re.compile(r"/figure\?chart=d_acc"),
+        lambda request: request.continue_() if held else held.append(request),
+    )
+    page.goto(f"{dashboard.url}/runs/healthy")
+    wait_until(lambda: page.locator("#chart-d_acc [data-tool=png]").is_visible() and bool(held))
+    with page.expect_download():
+        page.click("#chart-d_acc [data-tool=png]")
+        held[0].continue_()
+
+
 def test_a_chart_is_pinned_shown_as_a_table_and_taken_as_a_picture(
     open_page: Open, tmp_path: Path
 ) -> None:
     page = open_page("/runs/healthy", height=1600)
-    charts_drawn(page)
     for kind in ("png", "svg"):
         with page.expect_download() as download:
             page.click(f"#chart-d_acc [data-tool={kind}]")
@@ -177,7 +192,7 @@ def test_a_chart_is_pinned_shown_as_a_table_and_taken_as_a_picture(
 
 def test_a_chart_fills_the_whole_screen(open_page: Open) -> None:
     page = open_page("/runs/healthy", height=1200)
-    charts_drawn(page)
+    page.wait_for_selector("#chart-d_acc .main-svg", state="attached")
     height = "document.querySelector('#chart-d_acc .main-svg').clientHeight"
     before = page.evaluate(height)
     page.click("#chart-d_acc [data-tool=full]")
