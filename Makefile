@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# As every other way of installing does; the first start need not.
+COMPILE := $(BIN)/python -m compileall -q service dashboards trainer_hooks migrations
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -54,11 +56,13 @@ $(BIN)/python:
 $(VENV)/.run-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing gadwatch into $(VENV) (PyTorch included: some minutes the first time) …"
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[service,trainer]'
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing gadwatch and its test tools into $(VENV) …"
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(COMPILE)
 	@touch $@ $(VENV)/.run-installed
 
 .PHONY: help demo serve test fuzz soak bench lint docs constraints clean

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from gadwatch_dashboards import assets, formats
 from gadwatch_dashboards.texts import Texts
-from gadwatch_hooks.version import __version__
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     env.globals["asset"] = assets.address
-    env.globals["version"] = __version__
+    env.globals["version"] = _version
     env.filters["inline"] = inline
     env.filters["number"] = formats.number
     env.filters["plain"] = lambda value: f"{value:g}"
@@ -69,3 +68,11 @@ def inline(text: str) -> Markup:
 @cache
 def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
+
+
+@cache
+def _version() -> str:
+    # The package beside it brings an HTTP client, for which no start need wait.
+    from gadwatch_hooks.version import __version__
+
+    return __version__

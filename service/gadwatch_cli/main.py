@@ -1,4 +1,4 @@
-"""Assembles the commands and turns every failure into one line and an exit code."""
+"""Runs a command and turns every failure into one line and an exit code."""
 
 import io
 import sys
@@ -6,29 +6,14 @@ from collections.abc import Sequence
 
 import typer
 
-from gadwatch_cli import (
-    access,
-    acknowledge,
-    alerts,
-    check,
-    database,
-    demo,
-    doctor,
-    feed,
-    ready,
-    report,
-    rules,
-    runs,
-    serve,
-    train,
-)
+from gadwatch_cli.commands import CommandGroup
 from gadwatch_cli.errors import Exit, Failure
-from gadwatch_hooks.version import __version__
 
 INTERRUPTED = 130
 
 app = typer.Typer(
     name="gadwatch",
+    cls=CommandGroup,
     help="Tells you whether your GAD training is healthy, why not, and when the warm-up may end.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -38,6 +23,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from gadwatch_hooks.version import __version__
+
         typer.echo(f"gadwatch {__version__}")
         raise typer.Exit
 
@@ -49,25 +36,6 @@ def _options(
     ),
 ) -> None:
     pass
-
-
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(train.train)
-app.command()(check.check)
-app.command()(report.report)
-app.command(name="import")(feed.import_)
-app.command()(feed.tail)
-app.command()(feed.sync)
-app.command()(ready.ready)
-app.command()(runs.runs)
-app.command()(doctor.doctor)
-app.command(name="ack")(acknowledge.acknowledge)
-app.add_typer(rules.app, name="rules")
-app.add_typer(access.app, name="token")
-app.add_typer(alerts.endpoint_app, name="endpoint")
-app.add_typer(alerts.silence_app, name="silence")
-app.add_typer(database.app, name="db")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -91,4 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(message: str) -> None:
-    typer.echo(f"gadwatch: {' '.join(message.split())}", err=True)
+    # A command that wants further words has shown its help, and says no more.
+    if message:
+        typer.echo(f"gadwatch: {' '.join(message.split())}", err=True)

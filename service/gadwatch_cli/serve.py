@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
-from gadwatch_cli.console import err
 from gadwatch_cli.errors import Failure
 
 if TYPE_CHECKING:
@@ -115,6 +113,10 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _announce(url: str, login_path: str | None) -> None:
+    from rich.text import Text
+
+    from gadwatch_cli.console import err
+
     err.print(Text.assemble("gadwatch is ready: ", (url, "bold")))
     if login_path is not None:
         err.print(Text.assemble("first login (valid once): ", (f"{url}{login_path}", "bold")))
