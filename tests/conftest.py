@@ -2,18 +2,17 @@
 
 import os
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
-import psycopg
 import pytest
 
 from gadwatch_service.settings import Settings
 from gadwatch_service.store import migrate
 from gadwatch_service.store.database import Database
 from gadwatch_service.store.embedded import EmbeddedPostgres
+from tests.databases import cloned, execute
 from tests.serving import ServedProcess, opened, serve
 
 
@@ -38,7 +37,7 @@ def embedded() -> Iterator[EmbeddedPostgres]:
         tempfile.TemporaryDirectory(prefix="gadwatch-") as folder,
         EmbeddedPostgres(Path(folder)) as server,
     ):
-        _execute(
+        execute(
             server.url("postgres"),
             "ALTER SYSTEM SET fsync = off",
             "ALTER SYSTEM SET synchronous_commit = off",
@@ -65,11 +64,8 @@ def postgres_url(embedded: EmbeddedPostgres) -> str:
 @pytest.fixture
 def database_url(embedded: EmbeddedPostgres, postgres_url: str) -> Iterator[str]:
     """Address of a migrated, empty database of the test's own."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    admin = embedded.url("postgres")
-    _execute(admin, f"CREATE DATABASE {name} TEMPLATE gadwatch STRATEGY file_copy")
-    yield embedded.url(name)
-    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+    with cloned(embedded) as url:
+        yield url
 
 
 @pytest.fixture
@@ -98,10 +94,3 @@ def service(database_url: str, tmp_path: Path) -> Iterator[ServedProcess]:
     """A real server process on the test's own database: ``.url``, ``.token``, ``.kill()``."""
     with serve(tmp_path / "service", database_url) as process:
         yield process
-
-
-def _execute(url: str, *statements: str) -> None:
-    address = url.replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(address, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]

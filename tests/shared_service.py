@@ -1,12 +1,11 @@
 """One service process for a whole folder of tests that keep out of each other's way."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from gadwatch_service.store.embedded import EmbeddedPostgres
-from tests.conftest import _execute
+from tests.databases import cloned
 from tests.serving import ServedProcess, serve
 
 
@@ -14,9 +13,6 @@ from tests.serving import ServedProcess, serve
 def served(
     embedded: EmbeddedPostgres, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServedProcess]:
-    """A running service on a database of the folder's own."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(embedded.url("postgres"), f"CREATE DATABASE {name} TEMPLATE gadwatch")
-    with serve(tmp_path_factory.mktemp("service"), embedded.url(name)) as process:
+    """A running service on a database of the folder's own; each test has runs of its own."""
+    with cloned(embedded) as url, serve(tmp_path_factory.mktemp("service"), url) as process:
         yield process
-    _execute(embedded.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")

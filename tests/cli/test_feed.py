@@ -8,9 +8,6 @@ import pytest
 from tests.cli.running import gadwatch
 from tests.cli.test_check import REFERENCE, write_jsonl
 from tests.serving import ServedProcess
-from tests.shared_service import served
-
-__all__ = ["served"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,10 @@ from tests.serving import ServedProcess
 
 
 @pytest.fixture(autouse=True)
-def reach(service: ServedProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GADWATCH_URL", service.url)
-    monkeypatch.setenv("GADWATCH_TOKEN", service.token)
-    monkeypatch.setenv("GADWATCH_DATA_DIR", str(service.data_dir))
+def reach(served: ServedProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADWATCH_URL", served.url)
+    monkeypatch.setenv("GADWATCH_TOKEN", served.token)
+    monkeypatch.setenv("GADWATCH_DATA_DIR", str(served.data_dir))
 
 
 def test_a_log_is_sent_judged_asked_for_and_reported(tmp_path: Path) -> None:
@@ -53,31 +53,35 @@ def test_a_growing_log_is_followed_without_loss_or_repeats(tmp_path: Path) -> No
     assert gadwatch("tail", str(log), "--run", "grows", "--once").code == 0
     write_jsonl(log, [REFERENCE] * 8)
     assert gadwatch("tail", str(log), "--run", "grows", "--once").code == 0
-    row = next(row for row in json.loads(gadwatch("runs", "--json").out)["items"])
+    runs = json.loads(gadwatch("runs", "--json").out)["items"]
+    row = next(row for row in runs if row["name"] == "grows")
     assert (row["name"], row["steps"], row["attempt"]) == ("grows", 8, 1)
+
+
+def listed(token: str) -> str:
+    """The first row of ``token list`` with this id or name in it."""
+    return next(row for row in gadwatch("token", "list").out.splitlines() if token in row)
 
 
 def test_tokens_are_made_listed_and_revoked() -> None:
     made = gadwatch("token", "create", "cluster-a", "--scope", "ingest", "--expires-days", "30")
     assert made.code == 0, made.err
     assert made.out.startswith("gw_")
-    listed = gadwatch("token", "list").out
-    assert "cluster-a" in listed
-    row = next(line for line in listed.splitlines() if "cluster-a" in line)
-    assert gadwatch("token", "revoke", row.split()[0]).code == 0
-    assert "revoked" in gadwatch("token", "list").out
+    token = listed("cluster-a").split()[0]
+    assert gadwatch("token", "revoke", token).code == 0
+    assert "revoked" in listed(token)
 
 
 def test_a_token_is_replaced_and_the_old_one_ends_after_the_overlap() -> None:
     gadwatch("token", "create", "[/cluster] :warning:")
-    row = next(row for row in gadwatch("token", "list").out.splitlines() if "[/cluster]" in row)
+    row = listed("[/cluster]")
     assert ":warning:" in row
     old = row.split()[0]
     made = gadwatch("token", "rotate", old, "--overlap-hours", "2")
     assert made.out.startswith("gw_"), made.err
-    assert "revoked" not in gadwatch("token", "list").out
+    assert "revoked" not in listed(old)
     assert gadwatch("token", "rotate", old, "--overlap-hours", "0").code == 0
-    assert "revoked" in gadwatch("token", "list").out
+    assert "revoked" in listed(old)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +104,9 @@ def test_what_cannot_be_meant_is_one_line(arguments: tuple[str, ...]) -> None:
 
 
 def test_a_token_may_end_in_a_line_break(
-    monkeypatch: pytest.MonkeyPatch, service: ServedProcess
+    monkeypatch: pytest.MonkeyPatch, served: ServedProcess
 ) -> None:
-    monkeypatch.setenv("GADWATCH_TOKEN", f"{service.token}\n")
+    monkeypatch.setenv("GADWATCH_TOKEN", f"{served.token}\n")
     assert gadwatch("token", "list").code == 0
 
 
@@ -164,7 +168,7 @@ def test_an_unknown_run_is_one_line_that_says_where_to_look() -> None:
 
 
 def test_a_long_log_arrives_whole_exact_and_with_its_change_of_stage(
-    tmp_path: Path, service: ServedProcess
+    tmp_path: Path, served: ServedProcess
 ) -> None:
     steps = [{**REFERENCE, "extra": float(n)} for n in range(1, 1301)]
     steps[699] |= {"extra": math.inf, "other": math.nan}
@@ -173,7 +177,7 @@ def test_a_long_log_arrives_whole_exact_and_with_its_change_of_stage(
     log = write_jsonl(tmp_path / "long.jsonl", steps)
     sent = gadwatch("import", str(log), "--run", "long")
     assert (sent.code, "1300 steps taken" in sent.err) == (0, True), sent.err
-    with service.client() as client:
+    with served.client() as client:
         run = client.get("/api/v1/runs/long").json()
         shown = client.get("/api/v1/runs/long/export", params={"format": "csv"}).text
     stages = [(one["stage"], one["step"]) for one in run["attempts"][0]["stages"]]

@@ -33,11 +33,11 @@ def healthy(step: int) -> dict[str, float]:
 
 
 @pytest.fixture
-def begin(service: ServedProcess) -> Iterator[Begin]:
+def begin(served: ServedProcess) -> Iterator[Begin]:
     runs: list[Run] = []
 
     def begin_run(**arguments: Any) -> Run:
-        known = {"url": service.url, "token": service.token, "project": "gad"}
+        known = {"url": served.url, "token": served.token, "project": "gad"}
         runs.append(gadwatch_hooks.init(**{**known, **arguments}))
         return runs[-1]
 
@@ -47,16 +47,16 @@ def begin(service: ServedProcess) -> Iterator[Begin]:
 
 
 @pytest.fixture
-def reader(service: ServedProcess) -> Iterator[Client]:
-    client = Client(service.url, service.token)
+def reader(served: ServedProcess) -> Iterator[Client]:
+    client = Client(served.url, served.token)
     yield client
     client.close()
 
 
 def test_the_trainers_alert_reaches_the_outbox(
-    service: ServedProcess, begin: Begin, reader: Client
+    served: ServedProcess, begin: Begin, reader: Client
 ) -> None:
-    with service.client() as owner:
+    with served.client() as owner:
         wish = {"kind": "webhook", "name": "on call", "url": "https://example.invalid/hook"}
         filters = {"kinds": ["message"]}
         made = owner.post("/api/v1/endpoints", json={**wish, "filters": filters})
@@ -212,11 +212,11 @@ def test_resume_is_held_against_the_real_service(begin: Begin) -> None:
 
 
 def test_a_wrong_token_keeps_the_steps(
-    service: ServedProcess, tmp_path: Path, reader: Client
+    served: ServedProcess, tmp_path: Path, reader: Client
 ) -> None:
-    with gadwatch_hooks.init(id="locked-out", url=service.url, token="gw_wrong") as run:
+    with gadwatch_hooks.init(id="locked-out", url=served.url, token="gw_wrong") as run:
         run.log({"a": 1}, step=1)
-    [result] = gadwatch_hooks.sync(url=service.url, token=service.token)
+    [result] = gadwatch_hooks.sync(url=served.url, token=served.token)
     assert (result.run_id, result.complete) == ("locked-out", True)
     assert reader.run("locked-out").last_step == 1
 

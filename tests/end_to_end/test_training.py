@@ -32,10 +32,10 @@ def stored_steps(client: httpx2.Client, run: str) -> list[int]:
 
 
 def test_a_real_training_is_judged_while_it_runs_and_its_verdict_is_read_over_rest(
-    service: ServedProcess,
+    served: ServedProcess,
 ) -> None:
-    result = gadwatch_trainer.run(SMALL, url=service.url, token=service.token, id="small")
-    with service.client() as client:
+    result = gadwatch_trainer.run(SMALL, url=served.url, token=served.token, id="small")
+    with served.client() as client:
         run = client.get("/api/v1/runs/small").json()
         readiness = client.get("/api/v1/runs/small/readiness").json()
         assessment = client.get("/api/v1/runs/small/assessment").json()
@@ -51,12 +51,12 @@ def test_a_real_training_is_judged_while_it_runs_and_its_verdict_is_read_over_re
 
 
 def test_a_nan_in_training_is_critical_at_once_and_the_rule_is_named(
-    service: ServedProcess,
+    served: ServedProcess,
 ) -> None:
     gadwatch_trainer.run(
-        SMALL, url=service.url, token=service.token, id="broken", fault="nan", onset=20
+        SMALL, url=served.url, token=served.token, id="broken", fault="nan", onset=20
     )
-    with service.client() as client:
+    with served.client() as client:
         assessment = client.get("/api/v1/runs/broken/assessment").json()
     assert assessment["health"] == "critical"
     firing = [f for f in assessment["findings"] if f["state"] == "firing"]

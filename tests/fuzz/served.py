@@ -1,13 +1,12 @@
 """A service to throw things at, with a run in it."""
 
 import re
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
+from tests.databases import cloned
 from tests.serving import ServedProcess, serve
 
 from gadwatch_service.store.embedded import EmbeddedPostgres
@@ -25,22 +24,18 @@ _SERVE_ALL = (
 @contextmanager
 def serve_for_fuzzing(embedded: EmbeddedPostgres, folder: Path) -> Iterator[ServedProcess]:
     """Pages included, on a database of its own; at the end it must be alive and unhurt."""
-    name = f"fuzz_{uuid.uuid4().hex[:12]}"
-    address = embedded.url("postgres").replace("+psycopg", "")
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE gadwatch STRATEGY file_copy")  # type: ignore[call-overload]
-        with serve(
-            folder, embedded.url(name), program=_SERVE_ALL, GADWATCH_RUN_WORKERS="false"
-        ) as process:
-            with process.client() as client:
-                client.post("/api/v1/runs", json={"id": RUN, "stage": "warmup"})
-                steps = [{"step": s, "metrics": {"critic/d_acc": 0.9}} for s in range(20)]
-                client.post(f"/api/v1/runs/{RUN}/steps", json={"steps": steps})
-            yield process
-            assert process.process.poll() is None, "the service died"
-            told = f"requests answered, by status: {_answers(process)}"
-            print(f"\n{told}")  # noqa: T201 - the figure that `make fuzz` is run for
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+    with (
+        cloned(embedded) as url,
+        serve(folder, url, program=_SERVE_ALL, GADWATCH_RUN_WORKERS="false") as process,
+    ):
+        with process.client() as client:
+            client.post("/api/v1/runs", json={"id": RUN, "stage": "warmup"})
+            steps = [{"step": s, "metrics": {"critic/d_acc": 0.9}} for s in range(20)]
+            client.post(f"/api/v1/runs/{RUN}/steps", json={"steps": steps})
+        yield process
+        assert process.process.poll() is None, "the service died"
+        told = f"requests answered, by status: {_answers(process)}"
+        print(f"\n{told}")  # noqa: T201 - the figure that `make fuzz` is run for
 
 
 def _answers(process: ServedProcess) -> str:

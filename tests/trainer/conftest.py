@@ -1,6 +1,9 @@
 import pytest
+from tests.shared_service import served
 
 from gadwatch_trainer import Trainer, TrainerConfig
+
+__all__ = ["served", "tiny"]
 
 
 @pytest.fixture(scope="session")

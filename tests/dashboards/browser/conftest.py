@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from gadwatch_service.store.embedded import EmbeddedPostgres
 from tests.dashboards.samples import METRICS, NOW, series
+from tests.databases import cloned
 from tests.serving import ServedProcess, serve, wait_until
 
 FLAGS = [
@@ -40,14 +40,12 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def dashboard(embedded: EmbeddedPostgres, postgres_url: str) -> Iterator[ServedProcess]:
     """One served process for all browser tests, with a healthy, a broken and a young run."""
-    admin = embedded.url("postgres").replace("+psycopg", "")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE browser TEMPLATE gadwatch STRATEGY file_copy")
     with (
+        cloned(embedded) as url,
         tempfile.TemporaryDirectory(prefix="gadwatch-") as folder,
         serve(
             Path(folder) / "service",
-            embedded.url("browser"),
+            url,
             GADWATCH_ALERT_ALLOW_PRIVATE="127.0.0.0/8",
         ) as process,
     ):

@@ -1,0 +1,3 @@
+from tests.shared_service import served
+
+__all__ = ["served"]
