@@ -23,7 +23,7 @@ from gadwatch_rules.findings import (
 from gadwatch_rules.pack import Pack, load_pack, shipped_packs
 from gadwatch_rules.snapshot import snapshot
 from gadwatch_rules.state import RunState
-from gadwatch_rules.step import Step
+from gadwatch_rules.step import Step, Steps, Table
 
 __all__ = [
     "Assessment",
@@ -38,6 +38,8 @@ __all__ = [
     "RunState",
     "StateError",
     "Step",
+    "Steps",
+    "Table",
     "VerdictChange",
     "canonical_name",
     "finding_message",

@@ -6,7 +6,6 @@ from gadwatch_rules.batch import SLOW_SHARE, chance_swing
 from gadwatch_rules.gate import NOT_READY, READY
 from gadwatch_rules.gate_settings import GateSettings
 from gadwatch_rules.state import RunState
-from gadwatch_rules.steadiness import swing
 from gadwatch_rules.stretch import ROUNDING, Stretch
 from gadwatch_rules.trend import trend
 from gadwatch_rules.window import BLOCK, median
@@ -108,7 +107,7 @@ class Outlook:
     def ranking_loss_steady(self) -> bool:
         """No block swings, were each of its batches the largest one."""
         s = self._s
-        swings = self._stretch.blocks(m.RANKING_LOSS, "swing", 50, swing)
+        swings = self._stretch.swings(m.RANKING_LOSS)
         if swings is None or self._stretch.before(m.RANKING_LOSS) < s.window:
             return False
         chance = chance_swing(self._stretch.pairs(s.pairs_per_batch)[1])

@@ -102,10 +102,13 @@ class Engine:
 
     def _skim(self, state: RunState, steps: Sequence[Step], now: float | None) -> int:
         """Take a quiet stretch at once; how many steps that were: all or none."""
-        if len(steps) < LEAST or not skim(state, self._programs[state.stage], self._intake, steps):
+        if len(steps) < LEAST:
             return 0
-        for step in steps:
-            _clock(state, step.time if step.time is not None else now)
+        table = self._intake.table(state, steps)
+        if table is None or not skim(state, self._programs[state.stage], table):
+            return 0
+        for time in table.times:
+            _clock(state, time if time is not None else now)
         return len(steps)
 
     def _take(self, state: RunState, step: Step, now: float | None, changes: Changes) -> None:

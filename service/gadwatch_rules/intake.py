@@ -6,15 +6,12 @@ from itertools import groupby
 from gadwatch_rules.catalogue import BY_NAME, canonical_name, means_percent
 from gadwatch_rules.findings import Changes
 from gadwatch_rules.state import RunState
-from gadwatch_rules.step import Step
+from gadwatch_rules.step import Step, Steps, Table
 
 _REMEMBERED = 1024
 
 Layout = tuple[str | None, ...]
 """The canonical names of a step's keys; None for a metric that nobody watches."""
-
-Columns = tuple[dict[str, list[float]], dict[str, list[int]]]
-"""Each metric's values, and where the newest ones stand of those that some steps lack."""
 
 
 class Intake:
@@ -48,12 +45,29 @@ class Intake:
                 _as_fraction(state, name, values)
         return values
 
-    def columns(self, state: RunState, steps: Sequence[Step]) -> Columns | None:
-        """The watched values of many steps by canonical name.
+    def table(self, state: RunState, steps: Sequence[Step]) -> Table | None:
+        """The watched values of many steps by column.
 
         None when two keys of a step are one metric, or when a value shows for the first time that
         its metric comes as percent.
         """
+        table = self._watched(steps.table()) if isinstance(steps, Steps) else self._turn(steps)
+        if table is None:
+            return None
+        columns = table.columns
+        if not all(_fractions(state, name, columns) for name in _PERCENT if name in columns):
+            return None
+        return table
+
+    def _watched(self, table: Table) -> Table:
+        names = tuple(table.columns)
+        layout, _ = self._layouts.get(names) or self._lay_out(names)
+        for name in set(names).difference(layout):
+            del table.columns[name]
+            table.rare.pop(name, None)
+        return table
+
+    def _turn(self, steps: Sequence[Step]) -> Table | None:
         columns: dict[str, list[float]] = {}
         groups: list[tuple[int, int, Layout]] = []
         start = 0
@@ -67,10 +81,13 @@ class Intake:
                     columns.setdefault(name, []).extend(map(float, column))
             groups.append((start, start + len(given), layout))
             start += len(given)
-        if not all(_fractions(state, name, columns) for name in _PERCENT if name in columns):
-            return None
         rare = [name for name, column in columns.items() if len(column) < len(steps)]
-        return columns, {name: _offsets(name, groups) for name in rare}
+        return Table(
+            [step.step for step in steps],
+            [step.time for step in steps],
+            columns,
+            {name: _offsets(name, groups) for name in rare},
+        )
 
     def _merge(
         self, step: Step, layout: Layout, opened: Mapping[str, float], changes: Changes
@@ -119,7 +136,7 @@ def _fractions(state: RunState, name: str, columns: dict[str, list[float]]) -> b
     if name in state.percent:
         columns[name] = [value * 0.01 for value in column]
         return True
-    return not any(means_percent(name, value) for value in column if value > 1)
+    return max(column) <= 1 or not any(means_percent(name, value) for value in column)
 
 
 def _offsets(name: str, groups: Sequence[tuple[int, int, Layout]]) -> list[int]:

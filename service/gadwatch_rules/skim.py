@@ -5,7 +5,6 @@ judging them one by one costs. A yes must be right, for then nobody judges them;
 and costs little.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
 
@@ -14,10 +13,9 @@ from gadwatch_rules.carry import carry
 from gadwatch_rules.catalogue import D_ACC
 from gadwatch_rules.derived import add_derived_columns
 from gadwatch_rules.hold import Cell
-from gadwatch_rules.intake import Intake
 from gadwatch_rules.program import Program
 from gadwatch_rules.state import RunState
-from gadwatch_rules.step import Step
+from gadwatch_rules.step import Table
 from gadwatch_rules.stretch import Stretch
 
 LEAST = 4
@@ -27,7 +25,7 @@ MOST = 64
 """Steps that are looked at together: one that is not quiet makes all of them be judged singly."""
 
 
-def skim(state: RunState, program: Program, intake: Intake, steps: Sequence[Step]) -> bool:
+def skim(state: RunState, program: Program, table: Table) -> bool:
     """Take quiet steps into the windows; False when they are to be judged, with nothing changed.
 
     1. The run is heard of, its values are finite, and the steps go on behind the open one.
@@ -41,13 +39,9 @@ def skim(state: RunState, program: Program, intake: Intake, steps: Sequence[Step
     """
     if state.silent or state.segment_start is None or state.last_step is None:
         return False
-    numbers = [step.step for step in steps]
+    numbers, columns, rare = table.steps, table.columns, table.rare
     if not all(earlier < later for earlier, later in pairwise((state.last_step, *numbers))):
         return False
-    found = intake.columns(state, steps)
-    if found is None:
-        return False
-    columns, rare = found
     if D_ACC in columns and state.stage == "generic":
         # It turns into a warm-up.
         return False

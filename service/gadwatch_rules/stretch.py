@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from gadwatch_rules.batch import PAIRS_PER_BATCH
 from gadwatch_rules.catalogue import PAIRS
+from gadwatch_rules.steadiness import Swing, swings
+from gadwatch_rules.trend import BLOCKS
 from gadwatch_rules.window import BLOCK, Window
 
 T = TypeVar("T")
@@ -40,7 +42,9 @@ class Stretch:
         self.position = position
         self.logged = logged
         self._joined: dict[str, list[float]] = {}
+        self._mean_bounds: dict[tuple[str, int], tuple[float, float]] = {}
         self._blocks: dict[tuple[str, str], list[object]] = {}
+        self._swings: dict[str, list[Swing]] = {}
 
     def comes(self, metric: str) -> bool:
         """Whether every step has this metric."""
@@ -93,11 +97,14 @@ class Stretch:
 
     def mean_bounds(self, metric: str, size: int) -> tuple[float, float] | None:
         """What holds every mean of the newest ``size`` values; None as for :meth:`means`."""
-        means = self.means(metric, size)
-        if means is None:
-            return None
-        slack = self.slack(metric)
-        return min(means) - slack, max(means) + slack
+        found = self._mean_bounds.get((metric, size))
+        if found is None:
+            means = self.means(metric, size)
+            if means is None:
+                return None
+            slack = self.slack(metric)
+            found = self._mean_bounds[metric, size] = min(means) - slack, max(means) + slack
+        return found
 
     def blocks(
         self, metric: str, key: str, size: int, work: Callable[[list[float]], T]
@@ -106,17 +113,31 @@ class Stretch:
 
         None when the full blocks do not hold ``size`` values, or when no step has the metric.
         """
-        if self.lacks(metric):
-            return None
         found = self._blocks.get((metric, key))
         if found is None:
-            values, end = self.joined(metric), self.before(metric)
-            end -= self.windows[metric].count % BLOCK
-            if end < size:
+            values = self._from_block(metric, size)
+            if values is None:
                 return None
-            found = [work(values[at - size : at]) for at in range(end, len(values) + 1, BLOCK)]
+            found = [work(values[at - size : at]) for at in range(size, len(values) + 1, BLOCK)]
             self._blocks[metric, key] = found
         return found  # type: ignore[return-value] # one key, one kind of work
+
+    def swings(self, metric: str) -> list[Swing] | None:
+        """As :meth:`blocks`, for swings of ten blocks."""
+        found = self._swings.get(metric)
+        if found is None:
+            values = self._from_block(metric, BLOCKS * BLOCK)
+            if values is None:
+                return None
+            found = self._swings[metric] = swings(values, BLOCKS * BLOCK)
+        return found
+
+    def _from_block(self, metric: str, size: int) -> list[float] | None:
+        """The column, and up to the last full block before it ``size`` values more."""
+        if self.lacks(metric):
+            return None
+        end = self.before(metric) - self.windows[metric].count % BLOCK
+        return self.joined(metric)[end - size :] if end >= size else None
 
     def pairs(self, unlogged: float = PAIRS_PER_BATCH) -> tuple[float, float]:
         """The fewest and the most pairs behind a step's means."""

@@ -57,7 +57,7 @@ class Stability(Rule):
 
     def quiet(self, stretch: Stretch) -> bool:
         """Whether no block swings, were each of its batches the largest one."""
-        swings = stretch.blocks(self.metric, "swing", 50, swing)
+        swings = stretch.swings(self.metric)
         most = stretch.pairs()[1]
         return swings is not None and all(self._judged(one, most) is OK for one in swings)
 

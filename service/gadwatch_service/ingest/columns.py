@@ -44,6 +44,7 @@ class Columns:
         self._spots: list[int | None] = []
         self._distinct = False
         self._whole = False
+        self._percent: list[tuple[str, int]] = []
         self.new_names: list[str] = []
         self.new_percent: set[str] = set()
         self.rejected: Counter[str] = Counter()
@@ -84,6 +85,8 @@ class Columns:
         self._spots = spots = [self._place(name, step) for name in names]
         self._distinct = None not in spots and len(set(spots)) == len(spots)
         self._whole = self._distinct and spots == list(range(len(self._run.metrics)))
+        positions = self._run.positions
+        self._percent = [(name, positions[name]) for name in PERCENT if name in positions]
 
     def _place(self, name: str, step: int) -> int | None:
         run = self._run
@@ -112,10 +115,9 @@ class Columns:
 
     def _to_fractions(self, values: Values) -> None:
         run = self._run
-        for name in PERCENT:
-            place = run.positions.get(name)
-            value = values[place] if place is not None and place < len(values) else None
-            if place is None or value is None or (value <= 1 and not run.percent):
+        for name, place in self._percent:
+            value = values[place] if place < len(values) else None
+            if value is None or (value <= 1 and not run.percent):
                 continue
             if value > 1 and name not in run.percent and means_percent(name, value):
                 if not self._may_grow:

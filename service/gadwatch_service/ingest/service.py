@@ -2,14 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from gadwatch_rules.findings import Changes
 from gadwatch_service import metrics
 from gadwatch_service.history import repository as history
-from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.ingest import repository
 from gadwatch_service.ingest.columns import Columns, UnknownMetricError
 from gadwatch_service.ingest.losses import count_losses
@@ -22,7 +20,8 @@ from gadwatch_service.judging.attempts import family, place
 from gadwatch_service.judging.hold import Draft, Hold
 from gadwatch_service.judging.keeper import Keeper, StaleError, everything
 from gadwatch_service.judging.run import Attempt
-from gadwatch_service.judging.summary import as_step, note_latest, note_sparkline
+from gadwatch_service.judging.steps import StoredSteps
+from gadwatch_service.judging.summary import note_latest, note_sparkline
 from gadwatch_service.settings import Settings
 
 SEAL_AT: Final = 256
@@ -165,21 +164,17 @@ async def _judge(draft: Draft, batch: Batch) -> None:
         return
     begun = time.perf_counter()
     if batch.opened is not None:
-        draft.report(run.engine.advance(run.state, [as_step(run, batch.opened)]))
-    for start in range(0, len(batch.fresh), _SLICE):
+        draft.report(run.engine.advance(run.state, StoredSteps(run, [batch.opened])))
+    fresh = StoredSteps(run, batch.fresh)
+    for start in range(0, len(fresh), _SLICE):
         if start:
             await asyncio.sleep(0)
-        draft.folded(_fold(draft, batch.fresh[start : start + _SLICE]))
+        draft.folded(run.engine.advance(run.state, fresh[start : start + _SLICE]))
     metrics.rules_seconds.observe(time.perf_counter() - begun)
     newest = batch.fresh[-1:] or ([batch.opened] if batch.opened else [])
     note_latest(run, newest)
     note_sparkline(run, row.steps, batch.fresh)
     row.steps += len(batch.fresh) + batch.unknown
-
-
-def _fold(draft: Draft, rows: Sequence[StoredStep]) -> Changes:
-    run = draft.run
-    return run.engine.advance(run.state, [as_step(run, one) for one in rows])
 
 
 def _note(draft: Draft, push: Push) -> None:

@@ -10,7 +10,7 @@ from gadwatch_service.errors import NotFound
 from gadwatch_service.history.reading import iterate_steps
 from gadwatch_service.judging import repository
 from gadwatch_service.judging.run import Attempt, JudgedRun
-from gadwatch_service.judging.summary import as_step
+from gadwatch_service.judging.steps import StoredSteps
 
 
 async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
@@ -85,7 +85,7 @@ async def _catch_up(driver: AsyncConnection, run: JudgedRun) -> None:
     first = 0 if row.state_step is None else row.state_step + 1
     steps = iterate_steps(driver, run.run_id, row.attempt, first, row.last_step)
     async for portion in steps:
-        run.engine.advance(run.state, [as_step(run, one) for one in portion])
+        run.engine.advance(run.state, StoredSteps(run, portion))
         run.unsaved += len(portion)
 
 

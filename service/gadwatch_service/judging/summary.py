@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from math import nan
 from typing import Final
 
-from gadwatch_rules import Step
 from gadwatch_rules.jsonsafe import safe
 from gadwatch_service.history.steps import StoredStep
 from gadwatch_service.judging.run import JudgedRun
@@ -13,18 +12,6 @@ SPARK: Final = 64
 """Most values of a sparkline."""
 
 _LEADING: Final = ("critic/d_acc", "critic/rewards/mean", "critic/score/mean")
-
-
-def as_step(run: JudgedRun, row: StoredStep) -> Step:
-    """A stored step as the rules take it: what they judge of it, by name."""
-    values = row.values
-    width = len(values)
-    metrics = {
-        name: value
-        for name, place in run.watched
-        if place < width and (value := values[place]) is not None
-    }
-    return Step(row.step, metrics, row.time)
 
 
 def note_latest(run: JudgedRun, rows: Sequence[StoredStep]) -> None:

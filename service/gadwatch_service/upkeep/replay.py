@@ -21,7 +21,8 @@ from gadwatch_service.judging.hold import Hold
 from gadwatch_service.judging.keeper import Keeper
 from gadwatch_service.judging.loading import load_run
 from gadwatch_service.judging.run import JudgedRun
-from gadwatch_service.judging.summary import as_step, note_latest, note_sparkline
+from gadwatch_service.judging.steps import StoredSteps
+from gadwatch_service.judging.summary import note_latest, note_sparkline
 from gadwatch_service.store.database import Database, driver_connection
 from gadwatch_service.upkeep.repository import list_to_replay
 
@@ -141,8 +142,7 @@ class Replay:
         if not rows:
             return
         run = self.run
-        steps = [as_step(run, row) for row in rows]
-        self._report(run.engine.advance(run.state, steps))
+        self._report(run.engine.advance(run.state, StoredSteps(run, rows)))
         note_latest(run, rows)
         note_sparkline(run, run.row.steps, rows)
         run.row.steps += len(rows)
