@@ -49,9 +49,7 @@ def _ingest(count: str, name: str) -> list[Target]:
     times = "{:,.1f} ×"
     return [
         Target(f"{whole}: points/s", 600_000, rate, least=True),
-        Target(
-            "— of raw COPY", 0.25, lambda r: rate(r) / r["ingest"]["copy"], "{:.0%}", least=True
-        ),
+        Target("— of raw COPY", 0.25, lambda r: part(r, "batches", "share"), "{:.0%}", least=True),
         Target("— of the fastest peer", 3, lambda r: rate(r) / _fastest(r), times, least=True),
         Target("— of MLflow's server", 60, lambda r: rate(r) / _mlflow(r), times, least=True),
         Target(f"{singly}: requests/s", 700, lambda r: part(r, "singles", "rate"), least=True),
