@@ -91,9 +91,7 @@ class Engine:
         changes = Changes()
         for start in range(0, len(steps), MOST):
             some = steps[start : start + MOST]
-            # The last of all stays open, and may be taken back: it is always folded.
-            closed = some if start + MOST < len(steps) else some[:-1]
-            for step in some[self._skim(state, closed, now) :]:
+            for step in some[self._skim(state, steps[start : start + MOST + 1], now) :]:
                 if state.last_step is not None and step.step < state.last_step:
                     changes.late += 1
                 else:
@@ -101,15 +99,20 @@ class Engine:
         return changes
 
     def _skim(self, state: RunState, steps: Sequence[Step], now: float | None) -> int:
-        """Take a quiet stretch at once; how many steps that were: all or none."""
-        if len(steps) < LEAST:
+        """Take a quiet stretch at once, all but the last step; how many that were: all or none.
+
+        The last one must be newer than these: it is folded, and stays open in their place.
+        """
+        if len(steps) <= LEAST:
             return 0
-        table = self._intake.table(state, steps)
-        if table is None or not skim(state, self._programs[state.stage], table):
+        table = self._intake.table(state, steps[:-1])
+        if table is None or steps[-1].step <= table.steps[-1]:
+            return 0
+        if not skim(state, self._programs[state.stage], table):
             return 0
         for time in table.times:
             _clock(state, time if time is not None else now)
-        return len(steps)
+        return len(table.steps)
 
     def _take(self, state: RunState, step: Step, now: float | None, changes: Changes) -> None:
         again = step.step == state.last_step

@@ -54,7 +54,9 @@ def judged(steps: list[Step], stage: str | None, size: int) -> tuple[bytes, str]
     told = [judge.advance(state, steps[at : at + size]) for at in range(0, len(steps), size)]
     findings = [one for changes in told for one in changes.findings]
     verdicts = [one for changes in told for one in changes.verdicts]
-    return judge.dump(state), repr((findings, verdicts))
+    conflicts = [one for changes in told for one in changes.conflicts]
+    counts = sum(one.late for one in told), sum(one.duplicates for one in told)
+    return judge.dump(state), repr((findings, verdicts, conflicts, counts))
 
 
 @pytest.fixture
@@ -187,6 +189,31 @@ def test_late_and_repeated_steps_within_a_batch_are_judged_alike() -> None:
     steps = healthy(1, 200)
     mixed = [*steps[:150], steps[149], steps[90], *steps[150:]]
     assert judged(mixed, "warmup", 100)[0] == judged(mixed, "warmup", 1)[0]
+
+
+@pytest.mark.parametrize("stage", ["warmup", "stage2"])
+@pytest.mark.parametrize("between", [[], [90]])
+def test_values_that_come_once_more_behind_a_quiet_stretch_are_judged_alike(
+    stage: str, between: list[int]
+) -> None:
+    """At once, and after a late step that ended a batch."""
+    steps = quiet_run(1, 260)
+    newest = steps[255 - len(between)]
+    more = Step(newest.step, {**newest.metrics, "critic/d_acc": 0.9, "actor/approx_kl": 0.0}, 0.0)
+    late = [steps[at] for at in between]
+    mixed = [*steps[: newest.step], *late, more, *steps[newest.step :]]
+    assert judged(mixed, stage, 256) == judged(mixed, stage, 1)
+    assert judged(mixed, stage, 300) == judged(mixed, stage, 1)
+
+
+@pytest.mark.parametrize(("accuracy", "fresh"), [(0.9, 0.75), (0.93, 0.78), (0.85, 0.7)])
+def test_a_gap_that_is_wider_than_allowed_by_rounding_alone_is_judged_alike(
+    accuracy: float, fresh: float
+) -> None:
+    assert accuracy - fresh > 0.15 >= accuracy - fresh - 1e-15
+    steps = changed(quiet_run(1, 400), 1, critic__d_acc=accuracy, critic__tie_ratio=0.0)
+    steps = changed(steps, 1, val__d_acc=lambda at, _: accuracy if at <= 200 else fresh)
+    assert judged(steps, "warmup", 64) == judged(steps, "warmup", 1)
 
 
 def test_every_clause_of_the_gate_has_its_counterpart() -> None:

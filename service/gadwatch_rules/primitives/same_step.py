@@ -219,13 +219,14 @@ class Gap(Rule):
         if stretch.lacks(self.metric):
             return not stretch.ever_seen(self.metric)
         smooth = int(self.thresholds["smooth"])
-        bound = min(stretch.columns[self.other]) + self.thresholds["ok"]
-        # One value more, for the other one may come before the first of these.
-        if max(stretch.since(self.metric, smooth)) <= bound:
+        lowest, allowed = min(stretch.columns[self.other]), self.thresholds["ok"]
+        # One value more, for the other one may come before the first of these. Subtracted as
+        # when it is judged, for sums are rounded otherwise.
+        if max(stretch.since(self.metric, smooth)) - lowest <= allowed:
             return True
         if not stretch.comes(self.metric):
             return False
-        return all(median(tail) <= bound for tail in stretch.tails(self.metric, smooth))
+        return all(median(tail) - lowest <= allowed for tail in stretch.tails(self.metric, smooth))
 
 
 def softplus(x: float) -> float:
