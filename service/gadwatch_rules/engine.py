@@ -40,14 +40,23 @@ STATE_VERSION = 1
 class Engine:
     """Judges runs of one configuration. Immutable; keep and share it."""
 
-    def __init__(self, stage: str | None, warmup_steps: int | None, packs: Iterable[Pack]) -> None:
+    def __init__(
+        self,
+        stage: str | None,
+        warmup_steps: int | None,
+        packs: Iterable[Pack],
+        *,
+        fractions: bool = False,
+    ) -> None:
         if stage is not None:
             _check_stage(stage)
         self.stage = stage
         self.warmup_steps = warmup_steps
         self._programs = {pack.stage: Program(pack) for pack in packs}
         programs = tuple(self._programs.values())
-        self._intake = Intake(lambda name: any(program.watches(name) for program in programs))
+        self._intake = Intake(
+            lambda name: any(program.watches(name) for program in programs), fractions=fractions
+        )
         self.fingerprint = _fingerprint(programs, warmup_steps)
         """Two engines with the same fingerprint judge the same way."""
 
@@ -58,18 +67,22 @@ class Engine:
         warmup_steps: int | None = None,
         overrides: Overrides | None = None,
         packs: Iterable[str] | None = None,
+        *,
+        fractions: bool = False,
     ) -> "Engine":
         """The engine of a run.
 
         ``stage`` None means: as a warm-up once ``critic/d_acc`` comes, by the generic pack
         until then. ``packs`` are names or TOML files that replace the shipped pack of their
-        stage. Raises PackError on an unknown stage, rule or threshold.
+        stage. ``fractions`` says that no value is percent, whatever it looks like: its owner has
+        seen to that. Raises PackError on an unknown stage, rule or threshold.
         """
         chosen = {pack.stage: pack for pack in map(load_pack, SHIPPED)}
         for source in packs or ():
             pack = load_pack(source)
             chosen[pack.stage] = pack
-        return cls(stage, warmup_steps, _override(chosen.values(), overrides or {}))
+        laid = _override(chosen.values(), overrides or {})
+        return cls(stage, warmup_steps, laid, fractions=fractions)
 
     # -- the fold --------------------------------------------------------------------------
 

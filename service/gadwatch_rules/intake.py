@@ -17,8 +17,9 @@ Layout = tuple[str | None, ...]
 class Intake:
     """Canonicalises steps. A run logs the same keys again and again: those are remembered."""
 
-    def __init__(self, watches: Callable[[str], bool]) -> None:
+    def __init__(self, watches: Callable[[str], bool], *, fractions: bool = False) -> None:
         self._watches = watches
+        self._maybe_percent = () if fractions else _PERCENT
         self._layouts: dict[tuple[str, ...], tuple[Layout, bool]] = {}
 
     def take(
@@ -40,7 +41,7 @@ class Intake:
                 for name, value in zip(layout, step.metrics.values(), strict=True)
                 if name is not None
             }
-        for name in _PERCENT:
+        for name in self._maybe_percent:
             if name in values:
                 _as_fraction(state, name, values)
         return values
@@ -55,9 +56,8 @@ class Intake:
         if table is None:
             return None
         columns = table.columns
-        if not all(_fractions(state, name, columns) for name in _PERCENT if name in columns):
-            return None
-        return table
+        maybe = [name for name in self._maybe_percent if name in columns]
+        return table if all(_fractions(state, name, columns) for name in maybe) else None
 
     def _watched(self, table: Table) -> Table:
         names = tuple(table.columns)

@@ -85,6 +85,13 @@ def test_percent_is_read_as_fraction_from_the_first_value_above_one() -> None:
     assert state.windows["critic/d_acc"].values == pytest.approx([0.52, 0.009])
 
 
+def test_told_that_all_are_fractions_it_takes_a_value_above_one_as_it_is() -> None:
+    judge = Engine.for_run("warmup", fractions=True)
+    state = judge.new_state()
+    judge.advance(state, [Step(at, {"critic/d_acc": 2.5 if at == 3 else 0.9}) for at in range(9)])
+    assert state.windows["critic/d_acc"].values == [0.9] * 3 + [2.5] + [0.9] * 5
+
+
 def test_a_fraction_of_one_is_no_percent() -> None:
     engine = warmup()
     state, _ = fold(engine, [Step(1, {"critic/d_acc": 1.0}), Step(2, {"critic/d_acc": 0.9})])

@@ -74,6 +74,22 @@ async def test_non_finite_values_are_taken_in_every_form(client: httpx2.AsyncCli
         assert findings[0]["metric"] == "critic/d_acc"
 
 
+async def test_one_value_above_a_hundred_percent_leaves_the_others_what_they_are(
+    client: httpx2.AsyncClient,
+) -> None:
+    run = await new_run(client)
+    steps = healthy_steps(1, 120)
+    for one in steps:
+        one["metrics"]["critic/d_acc"] *= 100
+    steps[40]["metrics"]["critic/d_acc"] = 250.0
+    reply = await push(client, run, steps)
+    assert (reply["health"], reply["verdict"]["verdict"]) == ("ok", "ready")
+    judged = (
+        await client.post("/api/v1/evaluate", json={"steps": steps, "stage": "warmup"})
+    ).json()
+    assert (judged["health"], judged["readiness"]["verdict"]) == ("ok", "ready")
+
+
 async def test_a_bad_value_refuses_the_whole_batch_and_is_named(
     client: httpx2.AsyncClient,
 ) -> None:

@@ -96,7 +96,8 @@ def engine_for(attempt: Attempt, warmup_steps: int | None, overrides: Overrides)
 
 @lru_cache(maxsize=256)
 def _engine(stage: str | None, warmup_steps: int | None, overrides: str) -> Engine:
-    return Engine.for_run(stage, warmup_steps, json.loads(overrides))
+    # Percent was turned into fractions when the steps were stored.
+    return Engine.for_run(stage, warmup_steps, json.loads(overrides), fractions=True)
 
 
 def unknown_run(run_id: str) -> NotFound:
