@@ -104,6 +104,44 @@ async def test_a_run_that_failed_today_needs_somebody(
     assert await needs_of(pages) == ""
 
 
+async def test_a_mere_notice_is_not_told_as_the_cause_of_a_failure(pages: Client) -> None:
+    await new_run(pages)
+    # The parts of the difference are of another kind, which is a notice.
+    steps = [step(n, critic__teacher_score_mean=5.0) for n in range(1, 61)]
+    await push(pages, "warmup-7", steps)
+    found = (await pages.get("/api/v1/runs/warmup-7/findings?state=firing")).json()["items"]
+    assert [one["severity"] for one in found] == ["notice"]
+    await pages.post("/api/v1/runs/warmup-7/finish", json={"status": "failed"})
+    assert "Failed at step 60 Read the end of its log" in await needs_of(pages)
+
+
+async def tallies_of(pages: Client, path: str) -> dict[str, str]:
+    """The counts of a page: the words and where each leads."""
+    page = (await pages.get(path)).text
+    found = re.findall(r'class="tally[^"]*" href="([^"]*)".*?<b>(\d+)</b> ([^<]*)</a>', page)
+    return {f"{count} {word}": unescape(address) for address, count, word in found}
+
+
+async def test_counts_are_of_the_chosen_project_and_of_what_they_lead_to(pages: Client) -> None:
+    for name, project in (("warmup-7", "gad"), ("warmup-8", "gad"), ("other", "else")):
+        await new_run(pages, name, project=project)
+        await push(pages, name, [*healthy_steps(1, 60), step(61, critic__grad_norm="NaN")])
+    for path in ("/", "/findings"):
+        assert any(key.startswith("3 ") for key in await tallies_of(pages, path))
+        told = await tallies_of(pages, f"{path}?project=gad&stage=stage2&rule=missing")
+        critical = next(key for key in told if key.lower() == "2 critical")
+        listed = (await pages.get(told[critical])).text
+        assert listed.count("<tr ") - 1 == 2
+
+
+async def test_clearing_the_filters_keeps_order_and_columns(pages: Client) -> None:
+    await new_run(pages)
+    page = (await pages.get("/?q=warm&health=unknown&sort=name&col=tags")).text
+    cleared = re.search(r'<a class="quiet" href="([^"]*)">Clear filters', page)
+    assert cleared is not None
+    assert unescape(cleared[1]) == "/?sort=name&col=tags"
+
+
 @pytest.mark.parametrize("how", ["finished", "silenced", "resumed"])
 async def test_a_run_whose_failure_is_seen_to_needs_nobody(pages: Client, how: str) -> None:
     await new_run(pages)

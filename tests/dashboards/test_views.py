@@ -128,6 +128,14 @@ def test_tallies_say_which_runs_need_somebody_and_filter_the_list() -> None:
     assert found[1].query["verdict"] == "ready"
 
 
+def test_a_tally_leads_to_as_many_runs_as_it_counts() -> None:
+    counted = {"critical": 1, "warning": 0, "ready": 2, "running": 3}
+    query = {"project": "gad-7b", "q": "sweep", "stage": "stage2"}
+    leads = tallies(counted, query, EN)[0].query
+    assert (leads["health"], leads["q"], leads["stage"]) == ("critical", "", "")
+    assert "project" not in leads  # what is counted is of the chosen project
+
+
 def test_grouping_keeps_the_order_of_the_rows() -> None:
     rows = [run_row(run, EN, NOW) for run in (broken(), waiting(), healthy())]
     assert [name for name, _ in grouped(rows, by_project=True)] == ["gad-7b", "gad-14b"]

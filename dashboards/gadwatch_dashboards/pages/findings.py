@@ -81,7 +81,7 @@ async def show_findings(
             cursor=cursor,
         ),
     )
-    open_now = await repository.open_counts(database, seen)
+    open_now = await repository.open_counts(database, seen, query["project"])
     projects = [one.name for one in await repository.project_settings(database, seen)]
     shown = FindingsPage(
         rows=[_row(row, page.texts) for row in found],
@@ -120,7 +120,8 @@ def _tallies(open_now: dict[str, int], query: dict[str, str], texts: Texts) -> l
         chosen = query["severity"] == severity
         if open_now.get(severity) or chosen:
             icon, tone = LOOKS["severity"][severity]
-            leads = {"severity": "" if chosen else severity, "cursor": ""}
+            # As many are listed as are counted: those that fire, by whatever rule.
+            leads = {"severity": "" if chosen else severity, "state": "", "rule": "", "cursor": ""}
             word = texts(f"severity.{severity}")
             found.append(Tally(word, icon, tone, open_now.get(severity, 0), leads, chosen))
     return found

@@ -45,17 +45,18 @@ _READY = and_(RunState.stage == "warmup", RunState.verdict == "ready", RunState.
 """A warm-up that may be handed over now."""
 
 
-async def tallies(session: AsyncSession, projects: Projects) -> Tallies:
-    """Counts over all runs that the asker sees."""
+async def tallies(session: AsyncSession, projects: Projects, project: str = "") -> Tallies:
+    """Counts over all runs that the asker sees; all but the total of one project, if one is named."""
     query = RunQuery(projects=projects)
     count = func.count()
+    mine = Run.project == project if project else true()
     statement = (
         select(
             count,
-            count.filter(RunState.health == "critical"),
-            count.filter(RunState.health == "warning"),
-            count.filter(_READY),
-            count.filter(RunState.status == "running"),
+            count.filter(mine, RunState.health == "critical"),
+            count.filter(mine, RunState.health == "warning"),
+            count.filter(mine, _READY),
+            count.filter(mine, RunState.status == "running"),
         )
         .select_from(Run)
         .join(RunState, RunState.run_id == Run.run_id)
@@ -238,14 +239,18 @@ def _silenced(now: datetime, rule: SQLColumnExpression[Any]) -> ColumnElement[bo
     )
 
 
-async def open_counts(session: AsyncSession, projects: Projects) -> dict[str, int]:
-    """How many findings fire now, by severity."""
+async def open_counts(
+    session: AsyncSession, projects: Projects, project: str = ""
+) -> dict[str, int]:
+    """How many findings fire now, by severity; those of one project, if one is named."""
     statement = (
         select(Finding.severity, func.count())
         .join(Run, Run.run_id == Finding.run_id)
         .where(Finding.state == "firing")
         .group_by(Finding.severity)
     )
+    if project:
+        statement = statement.where(Run.project == project)
     if projects is not None:
         statement = statement.where(Run.project.in_(projects))
     return {row[0]: row[1] for row in await session.execute(statement)}

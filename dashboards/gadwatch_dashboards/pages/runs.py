@@ -1,7 +1,7 @@
 """``/``: the list of runs."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
@@ -49,6 +49,7 @@ FILTERS = {
     "verdict": ("ready", "not_ready", "insufficient_data"),
     "status": ("running", "stalled", "finished", "failed", "killed"),
 }
+FILTER_NAMES = ("q", "project", *FILTERS)
 ROWS = 50
 NEEDS = 4
 FAILED_FOR = timedelta(days=1)
@@ -83,6 +84,9 @@ class RunsPage:
     column_sorts: Collection[str] = tuple(COLUMN_SORTS)
     numeric: Sequence[str] = ("last_step", *KEY_METRICS, "duration")
     filtered: bool = False
+    no_filter: Mapping[str, str] = field(
+        default_factory=lambda: dict.fromkeys((*FILTER_NAMES, "cursor"), "")
+    )
     shown: int = 0
     next_cursor: str | None = None
 
@@ -111,15 +115,15 @@ async def _shown(
 ) -> RunsPage:
     request = page.request
     given = request.query_params
-    query = {name: given.get(name, "") for name in ("q", "project", *FILTERS, "group")}
+    query = {name: given.get(name, "") for name in (*FILTER_NAMES, "group")}
     query["sort"] = given.get("sort", "newest")
     seen = page.identity.projects
-    counted = await repository.tallies(database, seen)
+    counted = await repository.tallies(database, seen, query["project"])
     base_url = str(request.base_url).rstrip("/")
     writes = page.identity.may("write")
     if not counted.total:
         return RunsPage(any_runs=False, may_write=writes, base_url=base_url)
-    filtered = any(query[name] for name in ("q", "project", *FILTERS))
+    filtered = any(query[name] for name in FILTER_NAMES)
     found = await service.list_runs(
         database,
         RunQuery(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gadwatch_dashboards.formats import number
 from gadwatch_dashboards.texts import Texts
 from gadwatch_dashboards.views.badges import Badge, badge
-from gadwatch_dashboards.views.run import anchor_of
+from gadwatch_dashboards.views.run import GRAVE, anchor_of
 from gadwatch_dashboards.words import advice, title
 from gadwatch_service.store.tables import Finding
 
@@ -54,9 +54,9 @@ def need(finding: Finding, name: str, texts: Texts) -> Need:
 def failure(
     run_id: str, name: str, last_step: int | None, finding: Finding | None, texts: Texts
 ) -> Need:
-    """A run that failed; what ailed it then, if anything, says what to try."""
+    """A run that failed; what ailed it then, if anything grave, says what to try."""
     anchor, todo = "status", texts("needs.resume")
-    if finding is not None:
+    if finding is not None and finding.severity in GRAVE:
         ailed = need(finding, name, texts)
         anchor = ailed.anchor
         todo = texts("needs.ailed", ailment=ailed.why, advice=ailed.todo or todo)

@@ -14,6 +14,7 @@ from gadwatch_dashboards.words import advice, title
 from gadwatch_service.runs.view import RunView
 
 SEVERITIES = ("critical", "warning", "notice", "info")
+GRAVE = SEVERITIES[:2]
 Assessment = Mapping[str, Any]
 
 
@@ -160,14 +161,13 @@ def subline(assessment: Assessment, texts: Texts) -> str:
 
 def todo(run: RunView, assessment: Assessment, texts: Texts) -> str:
     """The first thing to do, if anything: by the gravest diagnosis, else by the gravest finding."""
-    grave = SEVERITIES[:2]
-    told = [one for one in assessment["diagnoses"] if one["severity"] in grave and one["advice"]]
+    told = [one for one in assessment["diagnoses"] if one["severity"] in GRAVE and one["advice"]]
     if told:
-        gravest = min(told, key=lambda one: grave.index(one["severity"]))
+        gravest = min(told, key=lambda one: GRAVE.index(one["severity"]))
         return str(gravest["advice"][0])
     firing = [f for f in ordered(assessment["findings"]) if f["state"] == "firing"]
     said = advice(firing[0]["rule"], texts.lang) if firing else ()
-    if said and firing[0]["severity"] in grave:
+    if said and firing[0]["severity"] in GRAVE:
         return said[0]
     if run.status != "running":
         return ""

@@ -143,14 +143,15 @@ TALLIES = {
 def tallies(counted: Mapping[str, int], query: Mapping[str, str], texts: Texts) -> list[Tally]:
     """The counts worth showing: those above zero, and those that filter the list now.
 
-    A chosen one leads back to the whole list.
+    A chosen one leads back to the whole list. All drop the other filters, so that they lead to as
+    many runs as they count; the project stays, for the counts are of it.
     """
+    others = dict.fromkeys(("q", "stage", "health", "verdict", "status", "cursor"), "")
     found = []
     for name, (wish, icon, tone) in TALLIES.items():
         chosen = all(query.get(key) == value for key, value in wish.items())
         if counted[name] or chosen:
-            leads = dict.fromkeys(wish, "") if chosen else wish
-            leads = {**leads, "cursor": ""}
+            leads = others if chosen else {**others, **wish}
             word = texts(f"runs.tally.{name}")
             found.append(Tally(word, icon, tone, counted[name], leads, chosen))
     return found
