@@ -41,7 +41,9 @@ def check(
 ) -> None:
     """Judge a log with no server. Exit code 1 when a critical finding is open at its end."""
     check_lang(lang)
-    if (one_step is None) == (not paths):
+    if one_step is not None and paths:
+        raise Failure("name a log file to check or give one step with --snapshot, not both")
+    if one_step is None and not paths:
         raise Failure("name a log file to check, or give one step with --snapshot '{…}'")
     if one_step is not None:
         stage2 = stage == "stage2"

@@ -50,7 +50,9 @@ def import_(
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
+    # Where nobody watches, a bar would leave an empty line behind.
+    unseen = not err.is_terminal
+    with Progress(*columns, console=err, transient=True, disable=unseen) as progress:
         task = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else None)
         records = read_log(path, lambda done: progress.update(task, completed=done))
         head = list(islice(records, 1))  # what is no log fails here, before there is a run

@@ -23,6 +23,9 @@ def runs(
     if as_json:
         print_json(page)
         return
+    if not page["items"] and (project or query):
+        err.print("No run is like that; `gadwatch runs` lists all.")
+        return
     if not page["items"]:
         err.print("There are no runs yet. `gadwatch demo` makes one; docs/ways-in shows the rest.")
         return

@@ -82,6 +82,7 @@ def test_all_steps_of_a_public_verl_log_are_read_with_both_lines_of_step_0() -> 
     [
         (["check"], "name a log file"),
         (["check", "no-such-file.log"], "no-such-file.log"),
+        (["check", "a.log", "--snapshot", "{}"], "not both"),
         (["check", "--snapshot", "{"], "no JSON"),
         (["check", "--snapshot", '{"critic/d_acc": "high"}'], "critic/d_acc"),
         (["check", "--snapshot", '{"critic/dacc": 0.9}'], "found critic/dacc"),

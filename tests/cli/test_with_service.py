@@ -118,6 +118,13 @@ def test_no_name_is_markup(tmp_path: Path) -> None:
     assert gadwatch("ready", "[/x] :warning: [red]y").code == 1
 
 
+@pytest.mark.parametrize("wish", [("--project", "no-such"), ("-q", "no-such")])
+def test_that_no_run_is_like_that_is_not_said_of_all(wish: tuple[str, str]) -> None:
+    listed = gadwatch("runs", *wish)
+    assert (listed.code, listed.out) == (0, "")
+    assert listed.err == "No run is like that; `gadwatch runs` lists all.\n"
+
+
 def test_endpoints_and_silences_are_added_listed_and_ended() -> None:
     added = gadwatch("endpoint", "add", "slack", "team", "https://hooks.slack.com/services/T/B/X")
     assert added.code == 0, added.err

@@ -115,6 +115,18 @@ def test_a_run_ends_with_the_status_that_the_client_gives(
     assert api(served, f"/runs/{run.info.run_id}")["status"] == status.lower()
 
 
+@pytest.mark.parametrize("step", [-1, 2**62])
+def test_a_step_that_cannot_be_is_refused_with_the_bounds_named(
+    mlflow_client: MlflowClient, project: str, step: int
+) -> None:
+    mlflow.set_experiment(project)
+    with (
+        mlflow.start_run() as run,
+        pytest.raises(MlflowException, match="from 0 to 9007199254740992"),
+    ):
+        mlflow_client.log_metric(run.info.run_id, "loss", 1.0, step=step)
+
+
 def test_a_resumed_run_goes_on_and_a_rewind_opens_a_new_attempt(
     mlflow_client: MlflowClient, served: ServedProcess, project: str
 ) -> None:

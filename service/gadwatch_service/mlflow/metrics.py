@@ -41,7 +41,7 @@ def steps_of(metrics: Iterable[Metric]) -> list[PushedStep]:
     for metric in metrics:
         number = int64_in(metric.step or 0, "step")
         if not 0 <= number <= MAX_STEP:
-            raise invalid(f"the step of {metric.key!r} is {number}; steps are counted from 0 on")
+            raise invalid(f"the step of {metric.key!r} is {number}; steps go from 0 to {MAX_STEP}")
         step = steps.setdefault(number, PushedStep(number, {}))
         step.metrics[metric_in(metric.key)] = double_in(metric.value)
         told = int64_in(metric.timestamp, "timestamp") / 1000
