@@ -92,6 +92,12 @@ def test_far_bounds_do_not_flatten_the_curve() -> None:
     assert -2.5 < low < high < -1
 
 
+def test_each_of_a_few_steps_is_named_once() -> None:
+    few = figure_json(Content("young", [series("critic/d_acc", 1)]))["layout"]["xaxis"]
+    assert few["dtick"] == 1
+    assert "dtick" not in figure_json(CONTENT)["layout"]["xaxis"]
+
+
 def test_an_empty_chart_is_still_a_figure() -> None:
     assert figure(Content("empty", [Series("a", [], [])])).layout.yaxis.range is None
 

@@ -535,6 +535,76 @@ async def test_runs_aligned_by_stage_are_zoomed_and_timed_from_its_start(pages: 
         assert xs == pytest.approx([step / 3600 for step in range(-5, 10)], abs=1e-5)
 
 
+async def test_a_compared_run_leaves_and_the_view_stays(pages: Client) -> None:
+    for name in ("one", "two"):
+        await new_run(pages, name)
+    page = (await pages.get("/compare?run=one&run=two&align=stage&axis=relative&log=1")).text
+    links = [unescape(one) for one in re.findall(r'<a href="(/compare\?[^"]*)"', page)]
+    assert links == [
+        "/compare?align=stage&axis=relative&log=1&run=two&baseline=one",
+        "/compare?align=stage&axis=relative&log=1&run=one&run=two&baseline=two",
+        "/compare?align=stage&axis=relative&log=1&run=one&baseline=one",
+    ]
+
+
+async def test_runs_that_are_not_compared_are_named(pages: Client) -> None:
+    names = [f"run-{n}" for n in range(12)]
+    for name in names:
+        await new_run(pages, name, name=f"my {name}")
+    said = await text_of(pages, "/compare?run=gone&" + "&".join(f"run={name}" for name in names))
+    assert "At most 10 runs are compared. Left out: my run-10, my run-11." in said
+    assert "Not found: gone." in said
+    said = await text_of(pages, "/compare?run=run-1&run=run-2&run=")
+    assert "Left out" not in said
+    assert "Not found" not in said
+
+
+async def test_all_points_of_each_compared_run_are_offered(pages: Client) -> None:
+    for name in ("one", "two"):
+        await new_run(pages, name)
+        await push(pages, name, healthy_steps(1, 3))
+    page = (await pages.get("/compare?run=one&run=two")).text
+    chart = page.split('id="chart-critic-d_acc"')[1].split("</figure>")[0]
+    assert re.findall(r'href="/api/v1/runs/(\w+)/export[^"]*"[^>]*>(\w+)<', chart) == [
+        ("one", "one"), ("two", "two"),
+    ]  # fmt: skip
+
+
+async def test_an_acknowledgement_leads_back_to_the_view_it_came_from(pages: Client) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", [*healthy_steps(1, 60), step(61, critic__grad_norm="NaN")])
+    token = await log_in(pages)
+    wish = {"csrf_token": token, "rule": "finite", "metric": "critic/grad_norm"}
+    for came, leads in (
+        (
+            "http://127.0.0.1/runs/warmup-7?log=1&pin=a%20b",
+            "/runs/warmup-7?log=1&pin=a%20b#findings",
+        ),
+        ("http://127.0.0.1/elsewhere?log=1", "/runs/warmup-7#findings"),
+    ):
+        answer = await pages.post(
+            "/runs/warmup-7/acknowledge", data=wish, headers={**OURS, "Referer": came}
+        )
+        assert (answer.status_code, answer.headers["location"]) == (303, leads)
+
+
+async def test_the_number_of_other_metrics_is_that_of_those_listed(pages: Client) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", [step(1, perf__mfu=0.4, lr=1e-6)])
+    said = await text_of(pages, "/runs/warmup-7")
+    assert "All other metrics 2 " in said
+
+
+async def test_a_rule_names_a_few_runs_and_counts_the_others(pages: Client) -> None:
+    for n in range(10):
+        await new_run(pages, f"run-{n}")
+        await push(pages, f"run-{n}", [step(1, critic__grad_norm="NaN")])
+    page = (await pages.get("/rules")).text
+    rule = page.split('id="rule-finite"')[1].split("</article>")[0]
+    assert len(re.findall(r'href="/runs/run-\d#findings"', rule)) == 8
+    assert '<a href="/findings?rule=finite">and 2 more</a>' in rule
+
+
 async def test_a_rule_says_what_to_try_and_when_it_fires(pages: Client) -> None:
     said = await text_of(pages, "/rules")
     assert "What to try: Stop and resume from the last good checkpoint." in said

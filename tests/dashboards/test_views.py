@@ -59,6 +59,21 @@ def test_the_first_thing_to_do_stands_with_the_verdict() -> None:
     assert said[3] == ""
 
 
+def test_what_to_do_names_its_finding_where_the_sentence_before_is_of_something_else() -> None:
+    missing = {
+        "rule": "missing", "metric": "critic/score_diff", "severity": "warning",
+        "state": "firing", "first_step": 20, "last_step": 39, "value": None, "limit": "",
+        "message": "critic/score_diff has never come in 39 steps; the gate needs it.",
+    }  # fmt: skip
+    told = assessment(waiting()) | {"findings": [missing], "diagnoses": []}
+    view = run_view(waiting(), told, EN, NOW)
+    assert "clauses" in view.subline
+    assert view.todo.startswith("Missing metric (critic/score_diff): Log it under")
+    view = run_view(waiting(), told | {"stage": "stage2"}, EN, NOW)
+    assert view.subline == missing["message"]
+    assert view.todo.startswith("Log it under")
+
+
 def test_a_finding_says_when_it_held() -> None:
     view = run_view(broken(), assessment(broken()), EN, NOW)
     assert [found.steps for found in view.findings] == [

@@ -7,6 +7,7 @@ from gadwatch_dashboards.figures.series import Content, View
 from gadwatch_dashboards.palette import Palette
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans SC", sans-serif'
+FEW_STEPS = 6
 Span = tuple[float, float] | None
 
 
@@ -101,7 +102,12 @@ def _across(content: Content, view: View, paint: Palette) -> dict[str, Any]:
     if view.axis == "relative" and timed:
         return axis | {"ticksuffix": " h", "hoverformat": ".3~f"}
     axis |= {"tickformat": ",d", "hoverformat": ",d"}
-    return axis | {"range": [*ends]} if (ends := _steps_shown(content, view)) else axis
+    ends = _steps_shown(content, view)
+    if ends is None:
+        return axis
+    # So few steps would be named in fractions, which are the same step again and again.
+    few = {"dtick": 1} if ends[1] - ends[0] < FEW_STEPS else {}
+    return axis | {"range": [*ends]} | few
 
 
 def _steps_shown(content: Content, view: View) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gadwatch_dashboards.pages.context import back_to
+from gadwatch_dashboards.pages.context import back_to, back_to_run
 from gadwatch_service.access.guard import current_identity, requires
 from gadwatch_service.access.identity import Identity
 from gadwatch_service.alerts import service as alerts
@@ -32,7 +32,7 @@ async def set_stage(
     """Judge the run by another stage's rules from its next step on."""
     async with keeper_of(request).hold(run_id, asker.sees) as hold:
         await service.set_stage(hold, stage, None)
-    return back_to(f"/runs/{run_id}")
+    return back_to_run(request, run_id)
 
 
 @router.post("/runs/{run_id}/acknowledge")
@@ -42,7 +42,7 @@ async def acknowledge(
     """Take care of a finding: it is not told again unless it becomes graver."""
     wish = Acknowledgement(rule=rule, metric=metric)
     await alerts.acknowledge(database, run_id, wish, asker, request.app.state.now())
-    return back_to(f"/runs/{run_id}")
+    return back_to_run(request, run_id, "#findings")
 
 
 @router.post("/runs/{run_id}/take-back")
@@ -52,7 +52,7 @@ async def take_back(
     """Take care of a finding no longer: it is repeated again."""
     wish = Acknowledgement(rule=rule, metric=metric)
     await alerts.take_back(database, run_id, wish, asker, request.app.state.now())
-    return back_to(f"/runs/{run_id}")
+    return back_to_run(request, run_id, "#findings")
 
 
 @router.post("/runs/{run_id}/silence")

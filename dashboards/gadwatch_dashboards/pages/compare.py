@@ -1,7 +1,8 @@
 """``/compare?run=…``: up to ten runs, overlaid by metric."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from gadwatch_dashboards.figures import Content, Series, figure_json
 from gadwatch_dashboards.figures.bounds import zones
 from gadwatch_dashboards.figures.catalogue import CHARTS, charts_for
 from gadwatch_dashboards.figures.series import Zone
+from gadwatch_dashboards.pages import repository
 from gadwatch_dashboards.pages.context import Page
 from gadwatch_dashboards.pages.curves import curves
 from gadwatch_dashboards.pages.packed import packed
@@ -50,6 +52,9 @@ class ComparePage:
     state: PageState
     charts: Sequence[ChartCard]
     differences: Sequence[tuple[str, Sequence[str]]]
+    left_out: Sequence[str] = ()
+    absent: Sequence[str] = ()
+    most: int = MOST_RUNS
     key_metrics: Sequence[str] = tuple(KEY_METRICS)
 
 
@@ -63,7 +68,8 @@ async def show_comparison(
 ) -> HTMLResponse:
     """Verdicts, values against a baseline, curves and differences of configuration."""
     page = Page(request, "compare")
-    runs = await _chosen(database, page, run)
+    found, absent = await _chosen(database, page, run)
+    runs = found[:MOST_RUNS]
     base = next((one for one in runs if one.run_id == baseline), runs[0] if runs else None)
     newest = await service.list_runs(
         database, RunQuery(projects=page.identity.projects, limit=CANDIDATES)
@@ -71,17 +77,19 @@ async def show_comparison(
     ids = [one.run_id for one in runs]
     logged = sorted({metric for one in runs for metric in one.metrics})
     shown = ComparePage(
-        rows=compared(runs, base, page.texts, _address) if base else (),
+        rows=compared(runs, base, page.texts, partial(_address, page)) if base else (),
         candidates=[(one.run_id, one.name) for one in newest.runs if one.run_id not in ids],
         align="stage" if align == "stage" else "step",
         state=state_of(request),
         charts=[
-            _card(chart.chart_id, metric, ids, align, page)
+            _card(chart.chart_id, metric, runs, align, page)
             for chart in charts_for(logged)
             for metric in chart.metrics
             if metric in logged
         ],
         differences=config_differences([one.config for one in runs]),
+        left_out=[one.name for one in found[MOST_RUNS:]],
+        absent=absent,
     )
     return page.answer("compare.html", page=shown)
 
@@ -96,7 +104,7 @@ async def show_figure(
 ) -> Response:
     """One metric of all chosen runs."""
     page = Page(request, "compare")
-    runs = await _chosen(database, page, run)
+    runs = (await _chosen(database, page, run))[0][:MOST_RUNS]
     theme = _theme(request.query_params.get("theme", ""))
     state = state_of(request)
     series = []
@@ -107,7 +115,10 @@ async def show_figure(
         found = await read(database, one, metric, state)
         if found is not None and found.steps:
             series.append(replace(found, label=one.name, colour=colour, dash=dash))
-    bounds = zones(runs[0].pack, runs[0].overrides, page.texts) if runs else {}
+    bounds: Mapping[str, Zone] = {}
+    if runs:
+        overrides = await repository.project_overrides(database, runs[0].project)
+        bounds = zones(runs[0].pack, {**overrides, **runs[0].overrides}, page.texts)
     content = Content(metric, series, zone=bounds.get(metric, Zone()), legend=False)
     table = data_table(series, page.texts)
     return packed(
@@ -120,15 +131,17 @@ async def show_figure(
     )
 
 
-async def _chosen(database: AsyncSession, page: Page, run_ids: Runs) -> list[RunView]:
-    """The runs that exist for the reader; those that do not are left out."""
-    found = []
+async def _chosen(
+    database: AsyncSession, page: Page, run_ids: Runs
+) -> tuple[list[RunView], list[str]]:
+    """The runs that exist for the reader, and the ids of those that do not."""
+    found, absent = [], []
     for run_id in dict.fromkeys(run_ids or ()):
         try:
             found.append(await service.get_run(database, run_id, page.identity.sees))
         except NotFound:
-            continue
-    return found[:MOST_RUNS]
+            absent.append(run_id)
+    return found, [run_id for run_id in absent if run_id]
 
 
 async def _from_step(
@@ -159,21 +172,28 @@ async def _from_stage(
     return replace(aligned, started=started)
 
 
-def _card(chart_id: str, metric: str, run_ids: Sequence[str], align: str, page: Page) -> ChartCard:
-    query = [("metric", metric), ("align", align), *(("run", run_id) for run_id in run_ids)]
+def _card(chart_id: str, metric: str, runs: Sequence[RunView], align: str, page: Page) -> ChartCard:
+    query = [("metric", metric), ("align", align), *(("run", one.run_id) for one in runs)]
+    points = urlencode({"format": "csv", "metric": metric})
     alone = next(chart for chart in CHARTS if chart.chart_id == chart_id).metrics == (metric,)
     return ChartCard(
         anchor=metric.replace("/", "-"),
         title=page.texts(f"chart.title.{chart_id}") if alone else metric,
         metrics=(metric,),
         source=f"/compare/figure?{urlencode(query)}",
-        export=f"/api/v1/runs/{run_ids[0]}/export?{urlencode({'format': 'csv', 'metric': metric})}",
+        exports=[
+            (one.name, f"/api/v1/runs/{one.run_id}/export?{points}")
+            for one in runs
+            if metric in one.metrics
+        ],
         unit=metric if alone else "",
     )
 
 
-def _address(run_ids: Sequence[str], baseline: str) -> str:
-    query = [*(("run", run_id) for run_id in run_ids), ("baseline", baseline)]
+def _address(page: Page, run_ids: Sequence[str], baseline: str) -> str:
+    """The page's address for other runs; the rest of the view stays."""
+    rest = [pair for pair in page.ui.query if pair[0] not in {"run", "baseline"}]
+    query = [*rest, *(("run", run_id) for run_id in run_ids), ("baseline", baseline)]
     return f"/compare?{urlencode(query)}"
 
 

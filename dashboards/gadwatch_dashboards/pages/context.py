@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -92,6 +92,14 @@ class Page:
             elif wish is not None:
                 response.delete_cookie(cookie)
         return response
+
+
+def back_to_run(request: Request, run_id: str, anchor: str = "") -> RedirectResponse:
+    """After a form of a run's page: that page as the reader had set it."""
+    path = f"/runs/{run_id}"
+    came = urlsplit(request.headers.get("referer", ""))
+    query = f"?{came.query}" if came.path == path and came.query else ""
+    return RedirectResponse(f"{path}{query}{anchor}", 303)
 
 
 def back_to(path: str, notice: str = "") -> RedirectResponse:

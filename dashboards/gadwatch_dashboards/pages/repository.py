@@ -46,7 +46,7 @@ _READY = and_(RunState.stage == "warmup", RunState.verdict == "ready", RunState.
 
 
 async def tallies(session: AsyncSession, projects: Projects, project: str = "") -> Tallies:
-    """Counts over all runs that the asker sees; all but the total of one project, if one is named."""
+    """Counts over all runs that the asker sees; all but the total of ``project``, if named."""
     query = RunQuery(projects=projects)
     count = func.count()
     mine = Run.project == project if project else true()
@@ -257,22 +257,34 @@ async def open_counts(
 
 
 async def firing_by_rule(
-    session: AsyncSession, projects: Projects
-) -> dict[str, list[tuple[str, str]]]:
-    """Rule -> the runs, ``(id, name)``, in which it fires now."""
-    statement = (
+    session: AsyncSession, projects: Projects, limit: int
+) -> dict[str, tuple[list[tuple[str, str]], int]]:
+    """Rule -> some runs, ``(id, name)``, in which it fires now, and how many more."""
+    firing = (
         select(Finding.rule, Run.run_id, Run.name)
         .join(Run, Run.run_id == Finding.run_id)
-        .where(Finding.state == "firing")
+        .where(
+            Finding.state == "firing",
+            Run.project.in_(projects) if projects is not None else true(),
+        )
         .distinct()
-        .order_by(Finding.rule, Run.name)
-        .limit(500)
+        .subquery()
     )
-    if projects is not None:
-        statement = statement.where(Run.project.in_(projects))
-    found: dict[str, list[tuple[str, str]]] = {}
-    for rule, run_id, name in await session.execute(statement):
-        found.setdefault(rule, []).append((run_id, name))
+    in_order = (firing.c.name, firing.c.run_id)
+    placed = select(
+        firing,
+        func.row_number().over(partition_by=firing.c.rule, order_by=in_order).label("place"),
+        func.count().over(partition_by=firing.c.rule).label("total"),
+    ).subquery()
+    statement = (
+        select(placed.c.rule, placed.c.run_id, placed.c.name, placed.c.total)
+        .where(placed.c.place <= limit)
+        .order_by(placed.c.rule, placed.c.place)
+    )
+    found: dict[str, tuple[list[tuple[str, str]], int]] = {}
+    for rule, run_id, name, total in await session.execute(statement):
+        runs, _ = found.get(rule, ([], 0))
+        found[rule] = ([*runs, (run_id, name)], max(0, total - limit))
     return found
 
 

@@ -21,8 +21,9 @@ from gadwatch_service.store.database import get_session
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(requires("read"))])
 Database = Annotated[AsyncSession, Depends(get_session, scope="function")]
-Firing = Mapping[str, Sequence[tuple[str, str]]]
+Firing = Mapping[str, tuple[Sequence[tuple[str, str]], int]]
 MANY = 8
+"""Most metrics and most runs that a rule names."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class RuleText:
     thresholds: Sequence[tuple[str, str]]
     source: str
     firing: Sequence[tuple[str, str]]
+    firing_more: int
     first: bool
 
 
@@ -65,7 +67,7 @@ class RulesPage:
 async def show_rules(request: Request, database: Database) -> HTMLResponse:
     """Every rule of every shipped pack."""
     page = Page(request, "rules")
-    firing = await repository.firing_by_rule(database, page.identity.projects)
+    firing = await repository.firing_by_rule(database, page.identity.projects, MANY)
     seen: set[str] = set()
     packs = [pack_text(load_pack(name), firing, page.lang, seen) for name in shipped_packs()]
     return page.answer("rules.html", page=RulesPage(packs))
@@ -75,7 +77,8 @@ def pack_text(pack: Pack, firing: Firing, lang: str, seen: set[str]) -> PackText
     """A pack's rules in words; ``seen`` collects the ids that have been shown."""
     rules = []
     for entry in pack.entries:
-        rules.append(rule_text(entry, firing.get(entry.id, ()), lang, first=entry.id not in seen))
+        fires_in = firing.get(entry.id, ((), 0))
+        rules.append(rule_text(entry, fires_in, lang, first=entry.id not in seen))
         seen.add(entry.id)
     gate = [] if pack.gate is None else numbers(pack.gate._asdict())
     about = Texts(lang).maybe(f"rules.pack.{pack.name}", pack.description)
@@ -83,7 +86,7 @@ def pack_text(pack: Pack, firing: Firing, lang: str, seen: set[str]) -> PackText
 
 
 def rule_text(
-    entry: RuleEntry, firing: Sequence[tuple[str, str]], lang: str, *, first: bool
+    entry: RuleEntry, firing: tuple[Sequence[tuple[str, str]], int], lang: str, *, first: bool
 ) -> RuleText:
     """One rule with the thresholds that its pack names, and how long it holds."""
     named = {key: entry.thresholds[key] for key in entry.thresholds if key in entry.set_here}
@@ -98,7 +101,8 @@ def rule_text(
         metrics=few,
         thresholds=[*numbers(named), (texts("rules.fires_on"), held)],
         source=entry.source,
-        firing=firing,
+        firing=firing[0],
+        firing_more=firing[1],
         first=first,
     )
 

@@ -83,6 +83,7 @@ async def _whole(database: AsyncSession, page: Page, run: RunView, against: str)
     read = state if state.first is not None else replace(state, first=newest_from(seen))
     series = await curves(database, seen, charted, points=TABLE_POINTS, state=read)
     texts = page.texts
+    groups = metric_groups(run.run_id, run.metrics, texts, old_attempt)
     return RunPage(
         **vars(await _status(database, page, run, seen)),
         state=state,
@@ -96,12 +97,10 @@ async def _whole(database: AsyncSession, page: Page, run: RunView, against: str)
             read.first,
             old_attempt,
         ),
-        groups=metric_groups(run.run_id, run.metrics, texts, old_attempt),
-        metric_count=len(run.metrics),
+        groups=groups,
+        metric_count=sum(len(cards) for _, cards in groups),
         pinned=[
-            metric_card(run.run_id, m, texts, old_attempt, pinned=True)
-            for m in state.pin
-            if m in run.metrics
+            metric_card(run.run_id, m, texts, old_attempt) for m in state.pin if m in run.metrics
         ],
         config=flat_config(run.config),
         against=await _against(database, page, run, against),

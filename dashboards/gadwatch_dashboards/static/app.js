@@ -127,13 +127,16 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Language and theme keep what scripts have put into the address since the page was made.
+// Links that change parts of the address keep what scripts have put into it since the page was made.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-keep-query]");
   if (!link) return;
   const wish = new URL(link.href).searchParams;
   const url = new URL(location.href);
-  for (const key of ["lang", "theme"]) if (wish.has(key)) url.searchParams.set(key, wish.get(key));
+  for (const key of link.dataset.keepQuery.split(" ")) {
+    url.searchParams.delete(key);
+    for (const value of wish.getAll(key)) url.searchParams.append(key, value);
+  }
   link.href = url;
 });
 

@@ -2,13 +2,16 @@
 import { inTurn, plotly } from "./plotly.js";
 
 const MARGIN = 200; // pixels beyond the screen within which charts are drawn already
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
 export function theme() {
   const chosen = document.documentElement.dataset.theme;
   if (chosen) return chosen;
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
+
+// Names of metrics may have blanks.
+const metricsOf = (figure) => figure.dataset.metrics.split("\n");
 
 export class Charts {
   constructor(root) {
@@ -221,8 +224,9 @@ export class Charts {
     if (tool === "pin") {
       const query = new URLSearchParams(location.search);
       const pins = new Set(query.getAll("pin"));
-      const metric = figure.dataset.metrics.split(" ")[0];
-      if (!pins.delete(metric)) pins.add(metric);
+      const metrics = metricsOf(figure);
+      const pinned = pins.has(metrics[0]);
+      for (const metric of metrics) pinned ? pins.delete(metric) : pins.add(metric);
       query.delete("pin");
       for (const pin of pins) query.append("pin", pin);
       location.assign(`${location.pathname}${query.size ? `?${query}` : ""}#charts-title`);
@@ -247,7 +251,7 @@ export class Charts {
     for (const figure of this.mounted) if (!figure.near) figure.stale = true;
     this.lastStep = last;
     if (near.some((f) => f.querySelector("[data-plot]").data === undefined)) return this.reload(near);
-    const metrics = new Set(near.flatMap((f) => f.dataset.metrics.split(" ")));
+    const metrics = new Set(near.flatMap(metricsOf));
     if (!metrics.size) return;
     const url = new URL(`/api/v1/runs/${this.root.dataset.run}/series`, location.href);
     for (const metric of metrics) url.searchParams.append("metric", metric);
@@ -287,7 +291,7 @@ export class Charts {
   makeRoom(plot, step, values) {
     const change = {};
     const across = plot.layout.xaxis.range;
-    if (across && step > across[1]) change["xaxis.range"] = [across[0], step + 0.006 * (step - across[0])];
+    if (across && step > across[1]) Object.assign(change, { "xaxis.range": [across[0], step + 0.006 * (step - across[0])], "xaxis.dtick": null });
     const up = plot.layout.yaxis.range;
     const scale = plot.layout.yaxis.type === "log" ? Math.log10 : (v) => v;
     const shown = values.filter((v) => v !== null).map(scale).filter(Number.isFinite);

@@ -168,7 +168,11 @@ def todo(run: RunView, assessment: Assessment, texts: Texts) -> str:
     firing = [f for f in ordered(assessment["findings"]) if f["state"] == "firing"]
     said = advice(firing[0]["rule"], texts.lang) if firing else ()
     if said and firing[0]["severity"] in GRAVE:
-        return said[0]
+        if assessment["stage"] != "warmup" or firing[0]["severity"] == "critical":
+            return said[0]  # the sentence before has named it
+        rule, metric = firing[0]["rule"], firing[0]["metric"]
+        name = title("rules", rule, texts.lang)
+        return texts("needs.ailed", ailment=f"{name} ({metric})", advice=said[0])
     if run.status != "running":
         return ""
     if assessment["stage"] == "warmup" and assessment["readiness"]["verdict"] == "ready":

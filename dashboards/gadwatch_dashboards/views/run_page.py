@@ -46,17 +46,20 @@ class PageState:
 
 @dataclass(frozen=True)
 class ChartCard:
-    """A chart's place on the page; the curve itself comes when it is seen."""
+    """A chart's place on the page; the curve itself comes when it is seen.
+
+    ``exports`` are ``(run's name, address)`` where it shows several runs, else there is ``export``.
+    """
 
     anchor: str
     title: str
     metrics: tuple[str, ...]
     source: str
-    export: str
+    export: str = ""
     unit: str = ""
     summary: str = ""
     table: DataTable | None = None
-    pinned: bool = False
+    exports: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,6 @@ def metric_card(
     metric: str,
     texts: Texts,
     old_attempt: int | None = None,
-    *,
-    pinned: bool = False,
 ) -> ChartCard:
     """The card of one metric alone."""
     return card(
@@ -164,7 +165,6 @@ def metric_card(
         [],
         Zone(),
         texts,
-        pinned=pinned,
         old_attempt=old_attempt,
     )
 
@@ -178,7 +178,6 @@ def card(
     zone: Zone,
     texts: Texts,
     *,
-    pinned: bool = False,
     first_step: int | None = None,
     old_attempt: int | None = None,
 ) -> ChartCard:
@@ -196,7 +195,6 @@ def card(
         export=f"/api/v1/runs/{run_id}/export?format=csv&{query}",
         summary=said,
         table=data_table(series, texts) if series else None,
-        pinned=pinned,
     )
 
 

@@ -57,6 +57,34 @@ def test_a_page_is_accessible_in_both_themes_and_fits_every_width(
     assert violations(page) == [], "narrow"
 
 
+def test_names_without_a_blank_fit_a_telephone(open_page: Open, dashboard: ServedProcess) -> None:
+    endless = {"name": "n" * 200, "project": "p" * 80, "tags": ["t" * 60]}
+    with dashboard.client() as client:
+        client.post("/api/v1/runs", json={"id": "endless", **endless}).raise_for_status()
+        steps = [{"step": 1, "metrics": {"critic/grad_norm": "NaN", "m" * 120: 1.0}}]
+        client.post("/api/v1/runs/endless/steps", json={"steps": steps}).raise_for_status()
+    page = open_page("/runs/endless", width=360)
+    for path in (
+        "/runs/endless", "/runs/endless/report", "/runs/endless/thresholds", "/rules", "/findings",
+        "/?q=nnn", "/?group=project&col=tags", "/compare?run=endless&run=young", "/settings",
+        "/alerts?run=endless",
+    ):  # fmt: skip
+        page.goto(dashboard.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_an_opened_menu_fits_a_telephone(open_page: Open) -> None:
+    page = open_page("/runs/broken", width=360)
+    for name in ("Silence", "Export"):
+        menu = page.locator(".actions .menu", has_text=name)
+        menu.locator("summary").click()
+        box = menu.locator(".menu-body").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+        page.keyboard.press("Escape")
+
+
 def test_every_link_leads_somewhere(open_page: Open, dashboard: ServedProcess) -> None:
     seen: set[str] = set()
     waiting = ["/"]

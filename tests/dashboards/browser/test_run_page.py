@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 from playwright.sync_api import Page, Route, expect
 
 from tests.dashboards.browser.conftest import Open, charts_drawn, eventually, push
@@ -188,6 +189,66 @@ def test_a_chart_is_pinned_shown_as_a_table_and_taken_as_a_picture(
     expect(page.locator("#chart-d_acc table")).to_be_visible()
     page.click("#chart-d_acc [data-tool=pin]")
     page.wait_for_url(re.compile("pin=critic%2Fd_acc"))
+
+
+def test_metrics_with_blanks_in_their_names_are_pinned_whole_and_followed(
+    open_page: Open, dashboard: ServedProcess
+) -> None:
+    name = "eval set/my acc"
+
+    def log(client: httpx2.Client, step: int) -> None:
+        steps = [{"step": step, "metrics": {name: step, "critic/d_acc": 0.8}}]
+        client.post("/api/v1/runs/blanks/steps", json={"steps": steps}).raise_for_status()
+
+    with dashboard.client() as client:
+        client.post("/api/v1/runs", json={"id": "blanks", "project": "b"}).raise_for_status()
+        log(client, 1)
+        page = open_page("/runs/blanks?q=acc", height=1600)
+        page.click("[data-prefix] [data-tool=pin]:visible >> nth=0")
+        page.wait_for_url(re.compile(r"pin=eval\+set%2Fmy\+acc"))
+        pinned = page.locator(".grid").first.locator("[data-chart]")
+        expect(pinned.locator("b")).to_have_text(name)
+        # Every card of the metric tells that it is pinned.
+        expect(page.locator("[data-tool=pin][aria-pressed=true]")).to_have_count(2)
+        pinned.locator(".main-svg").first.wait_for()
+        log(client, 2)
+        wait_until(
+            lambda: (
+                pinned.evaluate(
+                    "f => f.querySelector('.plot').data.find(t => t.meta.role === 'raw').x.length"
+                )
+                == 2
+            )
+        )
+
+
+def test_a_chart_of_two_metrics_is_pinned_with_both(open_page: Open) -> None:
+    page = open_page("/runs/healthy", height=2400)
+    page.click("#chart-scores [data-tool=pin]")
+    page.wait_for_url(re.compile("pin=critic%2Fteacher_score_mean&pin=critic%2Fstudent_score_mean"))
+    page.click("#chart-scores [data-tool=pin]")
+    page.wait_for_url(re.compile("/runs/healthy#"))
+
+
+def test_the_drawing_library_says_nothing_of_its_own_after_a_zoom(open_page: Open) -> None:
+    page = open_page("/runs/healthy?lang=zh", height=2400)
+    charts_drawn(page, 6)
+    box = page.locator("#chart-d_acc .plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 50, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile("from="))
+    expect(page.locator(".plotly-notifier")).to_have_count(0)
+
+
+def test_what_the_controls_of_a_comparison_say_stays_when_a_run_leaves(open_page: Open) -> None:
+    page = open_page("/compare?run=healthy&run=broken&run=young&align=stage")
+    page.check("input[name=log]")
+    page.wait_for_url(re.compile("log=1"))
+    page.click("[aria-label='remove young']")
+    page.wait_for_url(re.compile("align=stage.*log=1.*run=healthy&run=broken&baseline=healthy"))
 
 
 def test_a_chart_fills_the_whole_screen(open_page: Open) -> None:
