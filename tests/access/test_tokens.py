@@ -216,3 +216,14 @@ async def test_a_wrong_wish_is_explained(client: Client, wish: dict[str, Any]) -
     )
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "end", ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59+14:00"]
+)
+async def test_an_end_that_could_not_be_read_back_is_refused_and_the_list_stays_readable(
+    client: Client, end: str
+) -> None:
+    wish = {"name": "x", "scopes": ["read"], "expires_at": end}
+    assert (await client.post("/api/v1/tokens", json=wish)).status_code == 422
+    assert (await client.get("/api/v1/tokens")).status_code == 200

@@ -225,6 +225,23 @@ async def test_scopes_and_projects_limit_what_a_token_may_do(
     assert [one["run_id"] for one in seen] == ["r1"]
 
 
+async def test_silences_of_other_projects_can_neither_be_told_from_none_nor_written(
+    client: httpx2.AsyncClient,
+) -> None:
+    await client.post(f"{API}/runs", json={"id": "r1", "project": "ours"})
+    await client.post(f"{API}/runs", json={"id": "r2", "project": "theirs"})
+    writer = await limited(client, "write", project="ours")
+    for about in ({"run_id": "r2"}, {"project": "theirs"}, {"rule": "finite"}):
+        made = await client.post(f"{API}/silences", json={"hours": 1, **about})
+        silence_id = made.json()["silence_id"]
+        refused = await client.delete(f"{API}/silences/{silence_id}", headers=writer)
+        unknown = await client.delete(f"{API}/silences/si_{'0' * 12}", headers=writer)
+        assert refused.status_code == unknown.status_code == 404
+        assert refused.text.replace(silence_id, f"si_{'0' * 12}") == unknown.text
+    both = {"hours": 1, "run_id": "r1", "project": "theirs"}
+    assert (await client.post(f"{API}/silences", json=both, headers=writer)).status_code == 403
+
+
 SAID = {"title": "evaluation\nfailed", "text": "score 0.1", "level": "error", "step": 7, "id": "e1"}
 
 
@@ -362,3 +379,12 @@ async def test_endpoints_that_hear_of_other_projects_do_not_exist_for_who_is_lim
         for one in made
     ]
     assert found == [404, 404, 404, 200]
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z"])
+async def test_a_silence_whose_end_could_not_be_read_back_is_refused(
+    client: httpx2.AsyncClient, end: str
+) -> None:
+    wish = {"rule": "grad_norm_ceiling", "ends_at": end}
+    assert (await client.post(f"{API}/silences", json=wish)).status_code == 422
+    assert (await client.get(f"{API}/silences")).status_code == 200

@@ -1,7 +1,7 @@
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from gadwatch_service.access.identity import Scope
 
@@ -16,6 +16,20 @@ Name = Annotated[
 
 TokenId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 
+_LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _readable(moment: datetime) -> datetime:
+    # In another zone the last hours of the year 9999 are those of 10000: the database takes them
+    # and gives them back, but Python cannot read them, nor any list that they are in.
+    if moment > _LAST:
+        raise ValueError("give a moment before the year 9999")
+    return moment
+
+
+End = Annotated[AwareDatetime, AfterValidator(_readable)]
+"""When something ends, in any zone."""
+
 
 class NewToken(BaseModel):
     """What a token is to be."""
@@ -29,7 +43,7 @@ class NewToken(BaseModel):
     projects: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="The only projects it may touch; all without this."
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: End | None = Field(
         default=None, description="When it ends by itself; never without this."
     )
 

@@ -2,7 +2,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -11,6 +10,7 @@ from pydantic import (
     model_validator,
 )
 
+from gadwatch_service.access.schemas import End
 from gadwatch_service.alerts.adapters.registry import EndpointKind
 from gadwatch_service.alerts.outbox.messages import Level
 from gadwatch_service.alerts.routing import Filters, Policy
@@ -128,7 +128,7 @@ class NewSilence(BaseModel):
     run_id: Name | None = None
     rule: Name | None = None
     hours: Annotated[float, Field(gt=0, le=24 * 90)] | None = None
-    ends_at: AwareDatetime | None = None
+    ends_at: End | None = None
     comment: Annotated[str, StringConstraints(max_length=1000)] = ""
 
     @model_validator(mode="after")

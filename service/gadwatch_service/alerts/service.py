@@ -211,7 +211,10 @@ async def create_silence(
     ends_at = wish.ends_at or now + timedelta(hours=wish.hours or 0)
     if ends_at <= now:
         raise Invalid("ends_at lies in the past: give a later moment.")
-    await _check_reach(session, wish.project, wish.run_id, asker)
+    if wish.run_id is not None and asker.projects is not None:
+        await _check_sees(session, wish.run_id, asker)
+    if not await _reaches(session, wish.project, wish.run_id, asker):
+        raise Forbidden("This token is limited to projects: name one of them or a run of theirs.")
     row = Silence(
         silence_id=f"si_{secrets.token_hex(6)}",
         project=wish.project,
@@ -234,14 +237,7 @@ async def list_silences(
     rows = await repository.list_silences(session, now, limit)
     if asker.projects is None:
         return rows
-    seen = []
-    for row in rows:
-        project = row.project
-        if project is None and row.run_id is not None:
-            project = await repository.project_of(session, row.run_id)
-        if project is not None and asker.sees(project):
-            seen.append(row)
-    return seen
+    return [row for row in rows if await _reaches(session, row.project, row.run_id, asker)]
 
 
 async def end_silence(
@@ -249,9 +245,8 @@ async def end_silence(
 ) -> Silence:
     """End a silence now; it stays in the list as one that has ended."""
     row = await repository.get_silence(session, silence_id)
-    if row is None:
+    if row is None or not await _reaches(session, row.project, row.run_id, asker):
         raise NotFound(f"There is no silence {silence_id!r}: GET /api/v1/silences lists them.")
-    await _check_reach(session, row.project, row.run_id, asker)
     if row.ends_at > now:
         row.ends_at = now
         await session.flush()
@@ -259,16 +254,16 @@ async def end_silence(
     return row
 
 
-async def _check_reach(
+async def _reaches(
     session: AsyncSession, project: str | None, run_id: str | None, asker: Identity
-) -> None:
-    """Refuse silences over more than the asker may see."""
+) -> bool:
+    """Whether a silence is about nothing but what the asker may see."""
     if asker.projects is None:
-        return
+        return True
+    named = [] if project is None else [project]
     if run_id is not None:
-        await _check_sees(session, run_id, asker)
-    elif project is None or not asker.sees(project):
-        raise Forbidden("This token is limited to projects: name one of them or a run of theirs.")
+        named.append(await repository.project_of(session, run_id) or "")
+    return bool(named) and all(asker.sees(name) for name in named)
 
 
 async def list_deliveries(
