@@ -1,14 +1,14 @@
 import os
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_dir
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +22,8 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "GADWATCH_"
 
 Network = IPv4Network | IPv6Network
+
+_KEY_LENGTH: Final = 32
 
 
 class SettingsError(ValueError):
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(
         default=None,
         repr=False,
-        min_length=32,
+        min_length=_KEY_LENGTH,
         description="key (32 characters or more) that encrypts the addresses and secrets of alert "
         "endpoints; without it one is made in the data folder",
     )
@@ -81,6 +83,7 @@ class Settings(BaseSettings):
         repr=False,
         min_length=22,
         max_length=200,
+        pattern=r"^[!-~]+$",
         description="the owner's token (128 random bits or more), for a first start on a "
         "reachable address; on loopback one is made in the data folder",
     )
@@ -189,12 +192,34 @@ class Settings(BaseSettings):
         default="text", description="`text` for people, `json` for machines (one object a line)"
     )
 
-    @field_validator("allowed_hosts", "trusted_proxies", "alert_allow_private", mode="before")
+    @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Lists are written with commas; an empty text is an empty list."""
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", "alert_allow_private", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        return tuple(map(_network, _parts(value))) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _any_host_only_when_reachable(
+        cls, value: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        if "*" in value and is_loopback(info.data.get("host", "")):
+            raise ValueError("on loopback `*` would let any site's pages in: name the hosts")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _has_long_keys(cls, value: str | None) -> str | None:
+        keys = [] if value is None else value.split(",")
+        if any(len(key.strip()) < _KEY_LENGTH for key in keys):
+            raise ValueError(
+                f"commas separate keys, and each needs {_KEY_LENGTH} characters or more"
+            )
         return value
 
     @field_validator("log_level", "log_format", mode="before")
@@ -211,6 +236,9 @@ class Settings(BaseSettings):
         scheme, separator, rest = value.partition("://")
         if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
             raise ValueError("it must begin with postgresql://")
+        if rest.partition("?")[0].count("@") > 1:
+            # Postgres' library would take what is behind the first one for a host, and tell it.
+            raise ValueError("write an @ in the user's name or password as %40")
         try:
             conninfo_to_dict(f"postgresql://{rest}")
             make_url(f"postgresql+psycopg://{rest}")
@@ -240,10 +268,24 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise ValueError("it must look like https://gadwatch.example.org")
+        try:
+            parts = urlsplit(value)
+            usable = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        # The pages lie at the root of their name; whatever else stands here would be in all links.
+        more = usable and any((parts.username, parts.password, parts.query, parts.fragment))
+        if not usable or more or parts.scheme not in {"http", "https"} or parts.path.strip("/"):
+            raise ValueError("it must look like https://gadwatch.example.org, without a path")
         return value.rstrip("/")
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _names_a_folder(cls, value: Any) -> Any:
+        # An empty path is the folder that the command happens to be started in.
+        if value == "":
+            raise ValueError("it is empty: name a folder or unset it")
+        return value
 
     @field_validator("data_dir")
     @classmethod
@@ -303,6 +345,17 @@ class _Files(PydanticBaseSettingsSource):
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return f"{PREFIX}{name.upper()}"
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write networks like 10.0.0.0/8 or fd00::/8") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gadwatch_service.alerts.vault import Vault, VaultError, open_vault, redact
+from gadwatch_service.settings import SettingsError
 
 KEY = "a key of the environment, long enough for anyone"
 
@@ -42,6 +43,13 @@ def test_without_a_key_one_is_kept_in_the_data_folder_for_its_owner_alone(tmp_pa
     assert stat.S_IMODE((folder / "secret-key").stat().st_mode) == 0o600
     assert open_vault(None, folder).open(sealed) == "address"
     assert [path.name for path in folder.iterdir()] == ["secret-key"]
+
+
+@pytest.mark.parametrize("broken", [b"", b"\n", b"short", b"\xff\xfe" * 30, b"\0" * 44])
+def test_a_damaged_key_file_is_named_and_never_encrypts(tmp_path: Path, broken: bytes) -> None:
+    (tmp_path / "secret-key").write_bytes(broken)
+    with pytest.raises(SettingsError, match="secret-key holds no key"):
+        open_vault(None, tmp_path)
 
 
 def _seal(folder: Path) -> bytes:

@@ -30,9 +30,10 @@ async def test_a_rebound_name_reaches_nothing(client: Client, host: str) -> None
 
 def test_the_public_name_is_allowed_and_any_only_when_reachable_and_unnamed() -> None:
     assert allowed_names(Settings()) == frozenset()
-    assert allowed_names(Settings(allowed_hosts=("*",))) == frozenset({"*"})
+    assert allowed_names(Settings(allowed_hosts=("gad.example",))) == {"gad.example"}
+    assert allowed_names(Settings(host="0.0.0.0", allowed_hosts=("*",))) is None
     assert allowed_names(Settings(host="0.0.0.0")) is None
-    named = Settings(host="0.0.0.0", public_url="https://Gadwatch.example.org/x")
+    named = Settings(host="0.0.0.0", public_url="https://Gadwatch.example.org/")
     assert allowed_names(named) == {"gadwatch.example.org"}
 
 

@@ -32,6 +32,14 @@ def test_an_empty_environment_listens_on_loopback_only() -> None:
         ("LOG_LEVEL", "loud"),
         ("PUBLIC_URL", "gadwatch.example.org"),
         ("MAX_BODY_BYTES", "-1"),
+        ("PUBLIC_URL", "https://gadwatch.example.org:https"),
+        ("PUBLIC_URL", "https://[::1"),
+        ("PUBLIC_URL", "https://user:password@gadwatch.example.org"),
+        ("PUBLIC_URL", "https://example.org/gadwatch"),
+        ("PUBLIC_URL", "https://gadwatch.example.org/#runs"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("DATA_DIR", ""),
     ],
 )
 def test_a_wrong_value_is_named_with_its_variable_and_meaning(
@@ -62,6 +70,11 @@ def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) 
         ("DATABASE_URL", "mysql://gadwatch:hunter2@db/gadwatch"),
         ("SECRET_KEY", "hunter2"),
         ("BOOTSTRAP_TOKEN", "hunter2"),
+        ("BOOTSTRAP_TOKEN", "hunter2 and twenty characters more"),
+        ("BOOTSTRAP_TOKEN", "hunter2-und-zwanzig-größere-zeichen"),
+        ("SECRET_KEY", f"hunter2,{'k' * 40}"),
+        ("SECRET_KEY", f"{'hunter2' * 8},"),
+        ("DATABASE_URL", "postgresql://u:pass@hunter2@db/gadwatch"),
         ("DATABASE_URL", "postgresql://u:hunter2@/x?bogus=1"),
         ("DATABASE_URL", "postgresql://u:hunter2@[::1/x"),
         ("DATABASE_URL", "postgresql://u:hunter2@host:port/x"),
@@ -91,6 +104,24 @@ def test_secrets_are_in_no_error(monkeypatch: pytest.MonkeyPatch, name: str, sec
 )
 def test_an_address_of_a_database_stays_as_it_is(url: str) -> None:
     assert load_settings(database_url=url).database_url == url
+
+
+def test_one_wrong_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADWATCH_TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.1/8")
+    with pytest.raises(SettingsError, match=re.escape("10.0.0.1/8 has host bits set")) as caught:
+        load_settings()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_any_host_may_be_named_only_on_a_reachable_address() -> None:
+    assert load_settings(host="0.0.0.0", allowed_hosts="*").allowed_hosts == ("*",)
+    with pytest.raises(SettingsError, match=r"GADWATCH_ALLOWED_HOSTS=\*: on loopback"):
+        load_settings(allowed_hosts="*")
+
+
+def test_several_keys_stand_behind_each_other() -> None:
+    keys = f"{'n' * 32},{'o' * 32}"
+    assert load_settings(secret_key=keys).secret_key == keys
 
 
 def test_secrets_are_in_no_representation() -> None:

@@ -7,8 +7,11 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from gadwatch_service.settings import SettingsError
+
 _FILE: Final = "secret-key"
 _SHOWN: Final = 500
+_KEY_LENGTH: Final = 32
 
 
 class VaultError(RuntimeError):
@@ -43,7 +46,8 @@ class Vault:
 def open_vault(secret_key: str | None, data_dir: Path) -> Vault:
     """The vault with the key of the environment, or the one kept in the data folder (0600).
 
-    ``secret_key`` may hold several keys separated by commas, the newest first.
+    ``secret_key`` may hold several keys separated by commas, the newest first. Raises
+    :class:`SettingsError` when the file holds no key: with an empty one anybody could decrypt.
     """
     if secret_key:
         return Vault(*(part.strip() for part in secret_key.split(",") if part.strip()))
@@ -65,7 +69,14 @@ def _kept_key(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return path.read_text(encoding="ascii").strip()
+    key = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(key) < _KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        raise SettingsError(
+            f"{path} holds no key ({_KEY_LENGTH} characters or more): put the one of your backup "
+            "there, or remove the file, which makes another; the addresses of alert endpoints must "
+            "then be entered again."
+        )
+    return key
 
 
 def _fernet_key(text: str) -> bytes:
