@@ -92,6 +92,15 @@ async def test_no_route_changes_anything_by_a_session_alone(settings: Settings) 
     assert asked > 20
 
 
+@pytest.mark.parametrize("name", ["a%00b", "a" * 5000, "%C3%A4" * 99, "%F0%9F%98%80", "x%0A"])
+async def test_a_name_that_no_file_can_have_is_not_found_by_a_stranger(
+    settings: Settings, name: str
+) -> None:
+    transport = httpx2.ASGITransport(app=create_app(settings, [install]))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        assert (await client.get(f"/static/{name}")).status_code == 404
+
+
 async def test_only_the_listed_paths_are_public(settings: Settings) -> None:
     app = create_app(settings, [install])
     open_paths = {route.path for route in guarded_routes(app.routes) if route.scopes is None}

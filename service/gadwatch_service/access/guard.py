@@ -7,7 +7,12 @@ from starlette.requests import Request
 from gadwatch_service.access.authenticator import Authenticator
 from gadwatch_service.access.browser import check_same_site
 from gadwatch_service.access.credentials import credential_of
-from gadwatch_service.access.errors import Forbidden, LoginRequired, Unauthenticated
+from gadwatch_service.access.errors import (
+    Forbidden,
+    LoginRequired,
+    TooManyAttempts,
+    Unauthenticated,
+)
 from gadwatch_service.access.identity import Identity, Scope
 
 
@@ -57,6 +62,18 @@ async def identify(request: Request) -> Identity:
         raise
     request.state.identity = identity
     return identity
+
+
+async def is_still_valid(request: Request) -> bool:
+    """Whether whoever was let in would be now; asked again, since tokens and sessions end."""
+    credential = credential_of(request)
+    authenticator: Authenticator = request.app.state.authenticator
+    try:
+        return credential is not None and bool(
+            await authenticator.identify(credential, address_of(request))
+        )
+    except (Unauthenticated, TooManyAttempts):
+        return False
 
 
 def address_of(request: Request) -> str:
