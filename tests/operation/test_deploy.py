@@ -185,10 +185,20 @@ def _families() -> set[str]:
     return names
 
 
-def test_dashboard_and_rules_ask_for_series_that_exist() -> None:
+def _queries() -> list[str]:
     dashboard = json.loads((DEPLOY / "grafana/gadwatch.json").read_text("utf-8"))
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     rules = yaml.safe_load((DEPLOY / "prometheus/gadwatch-alerts.yml").read_text("utf-8"))
-    asked += [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
-    used = set(re.findall(r"\b(?:gadwatch|process)_[a-z_]+", " ".join(asked)))
+    return asked + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+def test_dashboard_and_rules_ask_for_series_that_exist() -> None:
+    used = set(re.findall(r"\b(?:gadwatch|process)_[a-z_]+", " ".join(_queries())))
     assert used <= _families()
+
+
+def test_rates_are_asked_of_what_only_rises() -> None:
+    # Of a gauge that falls they would take the fall for a restart, and report what was there.
+    for query in _queries():
+        for name in re.findall(r"\b(?:rate|increase)\((\w+)", query):
+            assert name.endswith(("_total", "_bucket")), query

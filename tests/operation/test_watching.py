@@ -1,6 +1,10 @@
+import asyncio
+
 import httpx2
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from gadwatch_service.operation import repository
 from gadwatch_service.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +23,23 @@ async def test_a_started_service_is_ready(client: Client) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 200, answer.text
     assert set(answer.json()["checks"]) == {"database", "migrations", "workers", "deliveries"}
+
+
+async def test_many_who_ask_at_once_cost_the_database_one_answer(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def counted(session: AsyncSession) -> str | None:
+        nonlocal asked
+        asked += 1
+        return await schema_revision(session)
+
+    schema_revision = repository.schema_revision
+    monkeypatch.setattr(repository, "schema_revision", counted)
+    answers = await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert asked == 1
 
 
 async def test_a_dead_database_is_not_ready_and_says_no_address(client: Client) -> None:

@@ -1,5 +1,6 @@
 """For machines that watch the service: ``/healthz``, ``/readyz``, ``/metrics``."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gadwatch_service.access.guard import requires
 from gadwatch_service.heartbeat import Heartbeats
 from gadwatch_service.operation.gauges import exposition, read_gauges
-from gadwatch_service.operation.readiness import check_readiness
+from gadwatch_service.operation.readiness import Check, check_readiness
+from gadwatch_service.shared import Shared
 from gadwatch_service.store.database import database_of, get_session
 
 public = APIRouter(tags=["operation"])
@@ -25,14 +27,20 @@ async def is_alive() -> dict[str, str]:
 @public.get("/readyz", responses={503: {"description": "It cannot serve now."}})
 async def is_ready(request: Request) -> JSONResponse:
     """Whether requests can be served: database reachable, schema current, workers on time."""
-    heartbeats: Heartbeats = request.app.state.heartbeats
-    checks = await check_readiness(database_of(request), heartbeats, request.app.state.now())
+    # Strangers may ask, and as fast as they like: the database is asked once a second at most.
+    shared: Shared = request.app.state.shared
+    checks = await shared.get("readiness", partial(_check, request))
     ready = all(check.ok for check in checks)
     body = {
         "status": "ready" if ready else "not_ready",
         "checks": {check.name: {"ok": check.ok, "detail": check.detail} for check in checks},
     }
     return JSONResponse(body, status_code=200 if ready else 503)
+
+
+async def _check(request: Request) -> list[Check]:
+    heartbeats: Heartbeats = request.app.state.heartbeats
+    return await check_readiness(database_of(request), heartbeats, request.app.state.now())
 
 
 @guarded.get("/metrics", response_class=Response)
