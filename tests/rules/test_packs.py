@@ -99,6 +99,13 @@ def test_a_pack_that_is_not_there_names_the_shipped_ones(tmp_path: Path) -> None
         ({"d_acc_band": 0.9}, "table of thresholds"),
         ({"gate": {"patience": 3}}, "no threshold 'patience'"),
         ({"d_acc_band": {"ok_high": 0.1}}, "expected critical_low"),
+        ({"d_acc_band": {"smooth": 0}}, "smooth is 0, expected a whole number from 1 to 1000"),
+        ({"d_acc_band": {"smooth": -3}}, "smooth is -3, expected a whole number"),
+        ({"generalisation": {"smooth": 1.5}}, "smooth is 1.5, expected a whole number"),
+        ({"length_change": {"reference": 1e12}}, r"reference is 1e\+12, expected a whole number"),
+        ({"reward_plateau": {"steps": 3}}, "steps is 3, expected a whole number from 10"),
+        ({"ranking_loss_stability": {"fast": 0}}, "fast and slow must be above 0"),
+        ({"missing": {"steps": -5}}, "steps must be at least 1"),
     ],
 )
 def test_a_wrong_override_is_an_error(overrides: dict[str, Any], words: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gadwatch_rules import Engine, Step, engine, measures
 from gadwatch_rules.calm import Outlook
+from gadwatch_rules.pack import Overrides
 from tests.rules.runs import changed, healthy
 
 
@@ -47,9 +48,11 @@ def quiet_run(seed: int, count: int, first: int = 1) -> list[Step]:
     return steps
 
 
-def judged(steps: list[Step], stage: str | None, size: int) -> tuple[bytes, str]:
+def judged(
+    steps: list[Step], stage: str | None, size: int, overrides: Overrides | None = None
+) -> tuple[bytes, str]:
     """The state and everything reported, in batches of ``size``."""
-    judge = Engine.for_run(stage, 253)
+    judge = Engine.for_run(stage, 253, overrides)
     state = judge.new_state()
     told = [judge.advance(state, steps[at : at + size]) for at in range(0, len(steps), size)]
     findings = [one for changes in told for one in changes.findings]
@@ -204,6 +207,22 @@ def test_values_that_come_once_more_behind_a_quiet_stretch_are_judged_alike(
     mixed = [*steps[: newest.step], *late, more, *steps[newest.step :]]
     assert judged(mixed, stage, 256) == judged(mixed, stage, 1)
     assert judged(mixed, stage, 300) == judged(mixed, stage, 1)
+
+
+@pytest.mark.parametrize(
+    ("stage", "rule"),
+    [("warmup", "d_acc_band"), ("warmup", "generalisation"), ("stage2", "length_change")],
+)
+def test_a_level_smoothed_over_more_values_than_usual_is_judged_alike(
+    stage: str, rule: str
+) -> None:
+    noise = random.Random(4)
+    steps = [
+        Step(one.step, {k: v * (1 + 0.4 * noise.random()) for k, v in one.metrics.items()})
+        for one in quiet_run(4, 400)
+    ]
+    overrides = {rule: {"smooth": 70}}
+    assert judged(steps, stage, 64, overrides) == judged(steps, stage, 1, overrides)
 
 
 @pytest.mark.parametrize(("accuracy", "fresh"), [(0.9, 0.75), (0.93, 0.78), (0.85, 0.7)])

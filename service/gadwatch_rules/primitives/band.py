@@ -55,6 +55,7 @@ class Band(Rule):
         "grace_share": 0.25,
         "rising_share": 0.5,
     }
+    COUNTS: ClassVar[Mapping[str, int]] = {"smooth": 1}
     OPTIONS = frozenset({"learning", "settling", "absolute", "averaged", "correlation", "prefer"})
 
     low: float
@@ -93,7 +94,7 @@ class Band(Rule):
     @property
     def window(self) -> int:
         """The long look; the way of a young critic needs fifty values."""
-        return 50 if self.learning or self.settling else self.long
+        return max(50, self.long) if self.learning or self.settling else self.long
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from gadwatch_rules.results import Result
 from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import Window
 
+MOST_VALUES = 1000
+"""So many values of a metric are remembered at most, for any rule."""
+
 
 class View(Protocol):
     """What a rule may look at when it judges a step.
@@ -57,6 +60,8 @@ class Rule:
     DEFAULTS: ClassVar[Mapping[str, float]] = {}
     OPTIONS: ClassVar[frozenset[str]] = frozenset()
     """Keys besides thresholds that this kind understands."""
+    COUNTS: ClassVar[Mapping[str, int]] = {}
+    """Thresholds that count values: whole numbers from this one up to :data:`MOST_VALUES`."""
 
     id: str
     metric: str
@@ -65,6 +70,12 @@ class Rule:
     options: Mapping[str, object]
 
     def __post_init__(self) -> None:
+        for name, least in self.COUNTS.items():
+            value = self.thresholds[name]
+            if not least <= value <= MOST_VALUES or value % 1:
+                raise ValueError(
+                    f"{name} is {value:g}, expected a whole number from {least} to {MOST_VALUES}"
+                )
         self.prepare()
 
     def prepare(self) -> None:

@@ -26,6 +26,7 @@ class Ceiling(Rule):
         "relative_margin": 0.05,
         "smooth": 8,
     }
+    COUNTS: ClassVar[Mapping[str, int]] = {"spikes": 1, "spike_window": 1, "smooth": 1}
 
     @property
     def window(self) -> int:

@@ -28,6 +28,7 @@ class Conditions(Rule):
 
     kind = "conditions"
     DEFAULTS: ClassVar[Mapping[str, float]] = {"smooth": 8}
+    COUNTS: ClassVar[Mapping[str, int]] = {"smooth": 1}
     OPTIONS = frozenset({"all", "optional", "critical"})
     conditions: tuple[Condition, ...]
     optional: frozenset[str]

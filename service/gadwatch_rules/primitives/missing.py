@@ -16,6 +16,11 @@ class Missing(Rule):
     DEFAULTS: ClassVar[Mapping[str, float]] = {"steps": 20}
     OPTIONS = frozenset({"vanished"})
 
+    def prepare(self) -> None:
+        """A metric that has just come is not missing."""
+        if self.thresholds["steps"] < 1:
+            raise ValueError("steps must be at least 1")
+
     @property
     def window(self) -> int:
         """No values: its absence is all that counts."""

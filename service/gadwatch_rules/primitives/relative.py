@@ -32,11 +32,15 @@ class Relative(Rule):
         "least": 0.0,
         "settle": 0,
     }
+    COUNTS: ClassVar[Mapping[str, int]] = {"reference": 1, "lag": 1, "smooth": 1}
     OPTIONS = frozenset({"against"})
     against_start: bool
+    back: int
+    """Values up to the oldest one of the past."""
 
     def prepare(self) -> None:
         """Read what it is compared with."""
+        self.set("back", int(self.thresholds["reference"] + self.thresholds["lag"]))
         against = self.options.get("against", "start")
         if against not in ("start", "past"):
             raise ValueError(f'against is {against!r}, expected "start" or "past"')
@@ -48,7 +52,7 @@ class Relative(Rule):
         limits = self.thresholds
         if self.against_start:
             return int(limits["smooth"])
-        return int(limits["reference"] + limits["lag"])
+        return max(self.back, int(limits["smooth"]))
 
     @property
     def start_window(self) -> int:
@@ -59,7 +63,7 @@ class Relative(Rule):
         if self.against_start:
             return window.start if window.count > len(window.start) else []
         lag = int(self.thresholds["lag"])
-        return window.values[-self.window : -lag]
+        return window.values[-self.back : -lag]
 
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge the newest level."""
@@ -106,7 +110,7 @@ class Relative(Rule):
                 return False
             past = [median(window.start)]
         else:
-            past = stretch.since(self.metric, self.window - 1)
+            past = stretch.since(self.metric, self.back - 1)
         least, most = min(recent), max(recent)
         lowest, highest = min(past), max(past)
         if max(most - lowest, highest - least) <= limits["least"]:
@@ -133,6 +137,12 @@ class Spike(Rule):
         "reference": 50,
         "reference_least": 20,
         "least": 0.0,
+    }
+    COUNTS: ClassVar[Mapping[str, int]] = {
+        "spikes": 1,
+        "spike_window": 1,
+        "reference": 1,
+        "reference_least": 1,
     }
 
     @property

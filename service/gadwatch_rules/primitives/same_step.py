@@ -11,6 +11,9 @@ from gadwatch_rules.results import OK, Result, Status
 from gadwatch_rules.stretch import Stretch
 from gadwatch_rules.window import median, usual_spread
 
+_NOISE = 32
+"""Values that tell how noisy a metric is."""
+
 
 class Identity(Rule):
     """The metric equals the sum of others (``terms``, with factors) at the same step.
@@ -162,6 +165,7 @@ class Gap(Rule):
         "smooth": 8,
         "noise": 3.0,
     }
+    COUNTS: ClassVar[Mapping[str, int]] = {"smooth": 1}
     OPTIONS = frozenset({"other"})
     other: str
 
@@ -184,8 +188,8 @@ class Gap(Rule):
 
     @property
     def window(self) -> int:
-        """Enough values to tell their noise."""
-        return 32
+        """Enough values to tell their noise, and those that are smoothed."""
+        return max(_NOISE, int(self.thresholds["smooth"]))
 
     def judge(self, view: View, firing: bool) -> Result | None:  # noqa: ARG002 - as all rules
         """Judge when the other metric has come."""
@@ -199,7 +203,7 @@ class Gap(Rule):
         if gap <= limits["ok"]:
             return OK
         # A median is 1.25 times as noisy as a mean.
-        noise = usual_spread(base.values[-self.window :]) / sqrt(len(recent))
+        noise = usual_spread(base.values[-_NOISE:]) / sqrt(len(recent))
         slack = 1.25 * limits["noise"] * noise
         if gap <= limits["ok"] + slack:
             return OK

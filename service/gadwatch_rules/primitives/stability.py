@@ -36,6 +36,11 @@ class Stability(Rule):
         "chance": 2.0,
     }
 
+    def prepare(self) -> None:
+        """Bounds are widened in proportion, which nothing is to 0."""
+        if min(self.thresholds["fast"], self.thresholds["slow"]) <= 0:
+            raise ValueError("fast and slow must be above 0")
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """Its metric, and the pairs behind each value."""

@@ -81,6 +81,7 @@ class Plateau(Rule):
         "relative_change": 0.05,
         "at_most": inf,
     }
+    COUNTS: ClassVar[Mapping[str, int]] = {"steps": 10}
     OPTIONS = frozenset({"together"})
 
     @property
