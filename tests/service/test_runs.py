@@ -104,6 +104,44 @@ async def test_unknown_thresholds_are_refused(client: httpx2.AsyncClient) -> Non
     assert (await client.get(f"/api/v1/runs/{run}")).json()["overrides"] == {}
 
 
+async def test_where_thresholds_of_the_project_and_of_a_run_cannot_both_be_its_own_count(
+    client: httpx2.AsyncClient,
+) -> None:
+    run = await new_run(client)
+    await push(client, run, healthy_steps(1, 200))
+    own = {"overrides": {"d_acc_band": {"ok_low": 0.9}}}
+    assert (await client.patch(f"/api/v1/runs/{run}", json=own)).status_code == 200
+    of_project = {"overrides": {"d_acc_band": {"ok_high": 0.8}, "missing": {"steps": 7}}}
+    assert (await client.patch("/api/v1/projects/gad", json=of_project)).status_code == 200
+    state = client.app.state  # type: ignore[attr-defined]
+    await Replayer(state.database, state.keeper).work()
+    reply = await push(client, run, healthy_steps(201, 201))
+    assert (reply["accepted"], reply["health"]) == (1, "warning")
+    assessment = (await client.get(f"/api/v1/runs/{run}/assessment")).json()
+    assert [one["limit"] for one in assessment["findings"]] == [">= 0.9"]
+    longer = await client.patch(f"/api/v1/runs/{run}", json={"warmup_steps": 300})
+    assert longer.status_code == 200
+    worse = {"overrides": {"d_acc_band": {"ok_low": 0.92}}}
+    refused = await client.patch(f"/api/v1/runs/{run}", json=worse)
+    assert (refused.status_code, "d_acc_band" in refused.json()["detail"]) == (422, True)
+
+
+async def test_stored_thresholds_that_are_refused_by_now_are_left_out(
+    client: httpx2.AsyncClient,
+) -> None:
+    run = await new_run(client)
+    state = client.app.state  # type: ignore[attr-defined]
+    stored = """{"d_acc_band": {"smooth": 0}, "gone": {"x": 1}, "missing": {"steps": 7}}"""
+    async with state.database.session() as session:
+        await session.execute(
+            text("UPDATE runs SET overrides = cast(:it AS jsonb)"), {"it": stored}
+        )
+        await session.commit()
+    assert (await push(client, run, healthy_steps(1, 60)))["health"] == "ok"
+    sound = await client.patch(f"/api/v1/runs/{run}", json={"overrides": {}})
+    assert (sound.status_code, sound.json()["overrides"]) == (200, {})
+
+
 async def test_stage_2_is_judged_by_its_own_rules(client: httpx2.AsyncClient) -> None:
     run = await new_run(client)
     await push(client, run, healthy_steps(1, 60))

@@ -1,9 +1,10 @@
 import json
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
 
 from psycopg import AsyncConnection
 
-from gadwatch_rules import Engine
+from gadwatch_rules import Engine, PackError
 from gadwatch_rules.errors import StateError
 from gadwatch_rules.pack import Overrides
 from gadwatch_service.errors import NotFound
@@ -25,8 +26,10 @@ async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
         raise unknown_run(run_id)
     row, found = loaded
     attempts = await repository.load_attempts(driver, run_id)
-    overrides = _laid_over(found["project_overrides"], found["run_overrides"])
-    engine = engine_for(attempts[row.attempt], found["warmup_steps"], overrides)
+    laid = _laid_over(found["project_overrides"], found["run_overrides"])
+    engine, overrides = _engine_by_usable(
+        attempts[row.attempt], found["warmup_steps"], laid, found["run_overrides"]
+    )
     run = JudgedRun(
         run_id=run_id,
         project=found["project"],
@@ -52,19 +55,23 @@ async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
     return run
 
 
-async def take_up_thresholds(driver: AsyncConnection, run: JudgedRun) -> None:
+async def take_up_thresholds(driver: AsyncConnection, run: JudgedRun, *, checked: bool) -> None:
     """Go on by the thresholds and the length of the warm-up that are stored now.
 
-    The state of the old ones says nothing any more: it is derived anew by replay. Raises
-    PackError when a threshold does not exist.
+    The state of the old ones says nothing any more: it is derived anew by replay. ``checked``
+    raises PackError when a threshold does not exist or contradicts another one.
     """
     loaded = await repository.load(driver, run.run_id)
     assert loaded is not None
     _, found = loaded
     run.warmup_steps = found["warmup_steps"]
-    run.overrides = _laid_over(found["project_overrides"], found["run_overrides"])
+    laid = _laid_over(found["project_overrides"], found["run_overrides"])
     attempt = run.attempts[run.row.attempt]
-    run.engine = engine_for(attempt, run.warmup_steps, run.overrides)
+    if checked:
+        engine_for(attempt, run.warmup_steps, laid)
+    run.engine, run.overrides = _engine_by_usable(
+        attempt, run.warmup_steps, laid, found["run_overrides"]
+    )
     run.state = run.engine.new_state()
     if run.row.last_step is not None:
         run.row.ask_replay()
@@ -76,6 +83,34 @@ def _laid_over(project: Overrides, run: Overrides) -> dict[str, dict[str, float]
     for rule, limits in run.items():
         laid.setdefault(rule, {}).update(limits)
     return laid
+
+
+def _engine_by_usable(
+    attempt: Attempt, warmup_steps: int | None, laid: Overrides, own: Overrides
+) -> tuple[Engine, Overrides]:
+    """The engine of a run with the thresholds that it judges by.
+
+    Those of a project and of a run (``own``) are checked apart, and were so by the version that
+    stored them. Of a rule that they cannot be laid over together the run's own count alone, or
+    none: a run is judged in any case.
+    """
+    try:
+        return engine_for(attempt, warmup_steps, laid), laid
+    except PackError:
+        usable = {}
+        for rule, limits in laid.items():
+            chosen = next(filter(partial(_fits, rule), (limits, own.get(rule, {}))), None)
+            if chosen is not None:
+                usable[rule] = chosen
+        return engine_for(attempt, warmup_steps, usable), usable
+
+
+def _fits(rule: str, limits: Mapping[str, float]) -> bool:
+    try:
+        Engine.for_run(overrides={rule: limits})
+    except PackError:
+        return False
+    return True
 
 
 async def _catch_up(driver: AsyncConnection, run: JudgedRun) -> None:

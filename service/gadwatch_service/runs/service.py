@@ -187,14 +187,14 @@ async def change_run(
                 await repository.update_run(session, run_id, values)
             await session.commit()
         if {"warmup_steps", "overrides"} & values.keys():
-            await _reload(hold)
+            await _reload(hold, checked="overrides" in values)
         if change.stage is not None:
             await set_stage(hold, change.stage, None)
 
 
-async def _reload(hold: Hold) -> None:
+async def _reload(hold: Hold, *, checked: bool) -> None:
     try:
-        await take_up_thresholds(hold.driver, hold.run)
+        await take_up_thresholds(hold.driver, hold.run, checked=checked)
     except PackError as error:
         raise Invalid(f"overrides: {error}.") from None
     hold.judged = True
