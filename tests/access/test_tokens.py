@@ -112,6 +112,25 @@ async def test_rotation_without_overlap_ends_the_old_token_at_once(client: Clien
     assert (await client.get("/api/v1/me", headers=_as(old["token"]))).status_code == 401
 
 
+async def test_a_second_rotation_does_not_give_the_old_token_more_time(client: Client) -> None:
+    old = await _create(client, "ingest")
+    path = f"/api/v1/tokens/{old['token_id']}/rotate"
+    for hours in (1, 720):
+        assert (await client.post(path, json={"overlap_hours": hours})).status_code == 201
+    listed = (await client.get("/api/v1/tokens")).json()["items"]
+    [end] = [one["revoked_at"] for one in listed if one["token_id"] == old["token_id"]]
+    assert datetime.fromisoformat(end) < datetime.now(UTC) + timedelta(hours=2)
+
+
+async def test_an_expired_token_is_said_to_be_expired_when_it_is_rotated(client: Client) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    old = await _create(client, "ingest", expires_at=soon.isoformat())
+    client.app.state.now = lambda: soon  # type: ignore[attr-defined]
+    answer = await client.post(f"/api/v1/tokens/{old['token_id']}/rotate", json={})
+    assert answer.status_code == 404
+    assert "has expired" in answer.json()["detail"]
+
+
 async def test_the_last_admin_cannot_lock_everybody_out(client: Client) -> None:
     me = (await client.get("/api/v1/me")).json()
     answer = await client.delete(f"/api/v1/tokens/{me['token_id']}")

@@ -52,13 +52,18 @@ async def issue_token(
 async def rotate_token(
     session: AsyncSession, token_id: str, overlap: timedelta, created_by: str, now: datetime
 ) -> Issued:
-    """Replace a token by one with the same rights; the old one ends after ``overlap``."""
+    """Replace a token by one with the same rights; the old one ends after ``overlap``.
+
+    One that was replaced before, or ends by itself, ends no later for that.
+    """
     old = await _valid_token(session, token_id, now)
+    if old.expires_at is not None and old.expires_at <= now:
+        raise NotFound(f"The token {token_id} has expired: make another one.")
     wish = NewToken.model_construct(
         name=old.name, scopes=old.scopes, projects=old.projects, expires_at=old.expires_at
     )
     issued = await issue_token(session, wish, created_by, now)
-    old.revoked_at = now + overlap
+    old.revoked_at = min(now + overlap, old.revoked_at or now + overlap)
     if not overlap:
         await repository.drop_sessions_of(session, token_id)
     await session.flush()
