@@ -75,6 +75,16 @@ async def test_the_request_log_has_no_query_and_no_token(
     assert "gw_" not in everything
 
 
+async def test_a_strangers_endless_path_makes_no_endless_line(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    del client.headers["Authorization"]
+    with caplog.at_level(logging.INFO):
+        await client.get("/" + "x" * 50_000)
+    [record] = [one for one in caplog.records if one.name == "gadwatch.requests"]
+    assert len(record.__dict__["path"]) == 500
+
+
 async def test_a_body_over_the_limit_is_refused_whether_declared_or_not(client: Client) -> None:
     big = b'{"name": "' + b"x" * (9 * 2**20) + b'"}'
 

@@ -15,6 +15,9 @@ _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: logged at debug only."""
 
+_LONGEST_PATH: Final = 500
+"""More no route of ours takes, and a stranger's may have 64 KiB."""
+
 
 class RequestLog:
     """Names each request (``X-Request-ID``, the caller's own when it is sane), logs and counts it.
@@ -53,7 +56,7 @@ class RequestLog:
             metrics.http_seconds.labels(route).observe(seconds)
             facts = {
                 "method": scope["method"],
-                "path": scope["path"],
+                "path": scope["path"][:_LONGEST_PATH],
                 "status": status,
                 "ms": round(seconds * 1000, 1),
             }
