@@ -625,6 +625,44 @@ async def test_a_page_that_is_not_there_says_so_in_the_readers_language(pages: C
     assert "Not Found" not in (await pages.get("/nowhere")).text
 
 
+async def test_an_address_that_can_be_no_runs_is_not_found_without_a_pattern(
+    pages: Client,
+) -> None:
+    answer = await pages.get("/runs/a%20b")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+    assert "pattern" not in answer.text
+    pages.headers["Accept"] = "application/json"
+    assert (await pages.get("/runs/a%20b")).status_code == 422
+
+
+async def test_a_zoomed_figure_says_where_its_curve_ends(pages: Client) -> None:
+    await new_run(pages)
+    await push(pages, "warmup-7", healthy_steps(1, 60))
+    await new_run(pages, "other")
+    for address in ("/runs/warmup-7/figure?chart=d_acc", "/compare/figure?run=warmup-7"):
+        told = (await pages.get(f"{address}&metric=critic/d_acc&from=10&to=20")).json()
+        assert " at step 20 " in told["summary"]
+    assert " at step 20 " in await text_of(pages, "/runs/warmup-7?from=10&to=20")
+
+
+async def test_without_scripts_the_charts_say_where_points_are_and_the_view_keeps_its_runs(
+    pages: Client,
+) -> None:
+    for name in ("one", "two"):
+        await new_run(pages, name)
+        await push(pages, name, [step(1, perf__mfu=0.4)])
+    page = (await pages.get("/compare?run=one&run=two&align=stage&log=1")).text
+    assert "in the table below" not in page
+    form = page.split('<form id="view"')[1].split("</form>")[0]
+    kept = re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', form)
+    assert kept == [("run", "one"), ("run", "two"), ("align", "stage")]
+    run = (await pages.get("/runs/one?against=two")).text
+    assert "in the table below" in run.split('id="chart-d_acc"')[1].split("</figure>")[0]
+    assert "in the table below" not in run.split('id="chart-perf-mfu"')[1].split("</figure>")[0]
+    assert 'type="hidden" name="against" value="two"' in run.split('<form id="view"')[1]
+
+
 async def test_who_is_refused_learns_why_in_the_readers_language(pages: Client) -> None:
     made = await pages.post("/api/v1/tokens", json={"name": "reader", "scopes": ["read"]})
     reader = {"Authorization": f"Bearer {made.json()['token']}"}

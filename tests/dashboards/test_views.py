@@ -69,6 +69,9 @@ def test_what_to_do_names_its_finding_where_the_sentence_before_is_of_something_
     view = run_view(waiting(), told, EN, NOW)
     assert "clauses" in view.subline
     assert view.todo.startswith("Missing metric (critic/score_diff): Log it under")
+    stalled = missing | {"rule": "stalled", "metric": "run"}
+    view = run_view(waiting(), told | {"findings": [stalled]}, EN, NOW)
+    assert view.todo.startswith("Stalled: Look at")
     view = run_view(waiting(), told | {"stage": "stage2"}, EN, NOW)
     assert view.subline == missing["message"]
     assert view.todo.startswith("Log it under")
@@ -176,6 +179,15 @@ def test_a_summary_of_many_runs_tells_the_extremes_by_name() -> None:
         for name, value in (("a", 0.7), ("b", 0.2), ("c", math.nan), ("d", 0.9))
     ]
     assert summary(runs, Zone(), EN) == "now from 0.2 (b) to 0.9 (d) · not finite: 1"
+
+
+def test_the_summary_of_a_zoomed_curve_says_nothing_of_now() -> None:
+    one = Series("critic/d_acc", [48, 121], [0.8, 0.9])
+    assert summary([one], Zone(), EN, zoomed=True) == "0.9 at step 121 · lowest 0.8, highest 0.9"
+    assert summary([Series("a", [], [])], Zone(), EN, zoomed=True) == "No values in these steps."
+    many = [Series("a", [1], [value], label=name) for value, name in enumerate("abcd")]
+    said = summary(many, Zone(), EN, zoomed=True)
+    assert said == "at the end of these steps from 0 (a) to 3 (d)"
 
 
 def test_the_data_table_is_bounded_and_newest_first() -> None:

@@ -125,7 +125,7 @@ async def show_figure(
         request,
         {
             "figure": figure_json(content, state.view(theme)),
-            "summary": summary(series, content.zone, page.texts),
+            "summary": summary(series, content.zone, page.texts, zoomed=state.last is not None),
             "table": {"columns": table.columns, "rows": table.rows},
         },
     )

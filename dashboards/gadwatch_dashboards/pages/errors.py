@@ -30,13 +30,16 @@ def _as_page(answer: Handler) -> Handler:
         wants_page = "text/html" in request.headers.get("accept", "")
         if reply.status_code < 400 or not wants_page or request.url.path.startswith("/api/"):
             return reply
-        detail = getattr(error, "detail", None) or "; ".join(
-            str(fault["msg"]) for fault in getattr(error, "errors", list)()
-        )
+        faults: list[Any] = getattr(error, "errors", list)()
+        detail = getattr(error, "detail", None) or "; ".join(str(one["msg"]) for one in faults)
+        status = reply.status_code
+        # A program is told what an id may be; a reader's address is simply wrong.
+        if any(one["loc"][0] == "path" for one in faults):
+            status, detail = 404, "Not Found"
         page = render(
             "error.html",
             _surroundings(request),
-            status=reply.status_code,
+            status=status,
             detail=detail,
             came_from=_came_from(request),
         )
@@ -45,7 +48,7 @@ def _as_page(answer: Handler) -> Handler:
             for name, value in reply.headers.items()
             if name not in {"content-type", "content-length"}
         }
-        return HTMLResponse(page, reply.status_code, headers)
+        return HTMLResponse(page, status, headers)
 
     return handle
 

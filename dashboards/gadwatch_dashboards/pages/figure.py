@@ -71,6 +71,6 @@ async def _figure(
     table = data_table(series, page.texts)
     return {
         "figure": figure_json(content, view),
-        "summary": summary(series, content.zone, page.texts),
+        "summary": summary(series, content.zone, page.texts, zoomed=state.last is not None),
         "table": {"columns": table.columns, "rows": table.rows},
     }

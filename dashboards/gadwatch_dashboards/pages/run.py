@@ -96,6 +96,7 @@ async def _whole(database: AsyncSession, page: Page, run: RunView, against: str)
             texts,
             read.first,
             old_attempt,
+            zoomed=state.last is not None,
         ),
         groups=groups,
         metric_count=sum(len(cards) for _, cards in groups),

@@ -22,14 +22,15 @@ class DataTable:
     thinned: bool
 
 
-def summary(all_series: Sequence[Series], zone: Zone, texts: Texts) -> str:
+def summary(all_series: Sequence[Series], zone: Zone, texts: Texts, *, zoomed: bool = False) -> str:
     """One line a reader who cannot see the figure needs: now, lowest, highest, in range or not.
 
     Several series are summed up by their newest values, many by the lowest and highest of these.
-    ``zone`` is that of the first series' metric.
+    ``zone`` is that of the first series' metric. A ``zoomed`` curve's newest value is not now's.
     """
+    kind = "_at" if zoomed else ""
     if len(all_series) > FEW:
-        return _extremes(all_series, texts)
+        return _extremes(all_series, texts, f"chart.extremes{kind}")
     if len(all_series) != 1:
         return ", ".join(
             f"{one.name} {formats.number(_newest(one))}"
@@ -40,11 +41,12 @@ def summary(all_series: Sequence[Series], zone: Zone, texts: Texts) -> str:
     finite = [value for value in series.values if math.isfinite(value)]
     lost = len(series.values) - len(finite)
     if not finite:
-        return texts("chart.none_finite" if lost else "chart.empty")
+        return texts("chart.none_finite" if lost else f"chart.empty{kind}")
     newest = _newest(series)
     sentence = texts(
-        "chart.summary",
+        f"chart.summary{kind}",
         now=formats.number(newest),
+        step=formats.number(series.steps[-1]),
         low=formats.number(min(finite)),
         high=formats.number(max(finite)),
     )
@@ -64,13 +66,13 @@ def _place(newest: float, zone: Zone, texts: Texts) -> str:
     return " " + texts("chart.inside" if inside else "chart.outside")
 
 
-def _extremes(all_series: Sequence[Series], texts: Texts) -> str:
+def _extremes(all_series: Sequence[Series], texts: Texts, key: str) -> str:
     finite = [one for one in all_series if math.isfinite(_newest(one))]
     if not finite:
         return texts("chart.none_finite")
     low, high = min(finite, key=_newest), max(finite, key=_newest)
     sentence = texts(
-        "chart.extremes",
+        key,
         low=formats.number(_newest(low)),
         low_name=low.name,
         high=formats.number(_newest(high)),

@@ -15,6 +15,8 @@ from gadwatch_service.runs.view import RunView
 
 SEVERITIES = ("critical", "warning", "notice", "info")
 GRAVE = SEVERITIES[:2]
+WHOLE_RUN = "run"
+"""The metric of findings that are of none."""
 Assessment = Mapping[str, Any]
 
 
@@ -172,7 +174,8 @@ def todo(run: RunView, assessment: Assessment, texts: Texts) -> str:
             return said[0]  # the sentence before has named it
         rule, metric = firing[0]["rule"], firing[0]["metric"]
         name = title("rules", rule, texts.lang)
-        return texts("needs.ailed", ailment=f"{name} ({metric})", advice=said[0])
+        named = name if metric == WHOLE_RUN else f"{name} ({metric})"
+        return texts("needs.ailed", ailment=named, advice=said[0])
     if run.status != "running":
         return ""
     if assessment["stage"] == "warmup" and assessment["readiness"]["verdict"] == "ready":

@@ -119,6 +119,8 @@ def chart_cards(
     texts: Texts,
     first_step: int | None = None,
     old_attempt: int | None = None,
+    *,
+    zoomed: bool = False,
 ) -> list[ChartCard]:
     """The leading charts, with summaries and tables from the series at hand.
 
@@ -135,6 +137,7 @@ def chart_cards(
             texts,
             first_step=first_step,
             old_attempt=old_attempt,
+            zoomed=zoomed,
         )
         for chart in charts_for(logged)
     ]
@@ -180,11 +183,12 @@ def card(
     *,
     first_step: int | None = None,
     old_attempt: int | None = None,
+    zoomed: bool = False,
 ) -> ChartCard:
     """A chart's card; ``series`` may be empty when the curve comes later."""
     of_attempt = [] if old_attempt is None else [("attempt", str(old_attempt))]
     query = urlencode([*(("metric", metric) for metric in metrics), *of_attempt])
-    said = summary(series, zone, texts) if series else ""
+    said = summary(series, zone, texts, zoomed=zoomed) if series else ""
     if said and first_step is not None:
         said += " · " + texts("finding.since", first=number(first_step))
     return ChartCard(
