@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gadwatch_service import metrics
+from gadwatch_service.middleware.hosts import allowed_names
 from gadwatch_service.operation.make_secrets import make_secrets
 from gadwatch_service.settings import Settings, load_settings, variable_of
 
@@ -151,6 +152,25 @@ def test_pods_run_as_nobody_on_a_read_only_root() -> None:
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_trainers_in_the_cluster_may_use_the_names_of_the_service() -> None:
+    folder = DEPLOY / "kubernetes"
+    namespace = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))["namespace"]
+    named = {(doc["kind"], doc["metadata"]["name"]): doc for doc in _manifests()}
+    [container] = named["Deployment", "gadwatch"]["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one["value"] for one in container["env"]}
+    names = allowed_names(
+        load_settings(
+            host="0.0.0.0",
+            public_url=given["GADWATCH_PUBLIC_URL"],
+            allowed_hosts=given["GADWATCH_ALLOWED_HOSTS"],
+        )
+    )
+    assert ("Service", "gadwatch") in named
+    for domain in ("", f".{namespace}", f".{namespace}.svc", f".{namespace}.svc.cluster.local"):
+        assert names is not None
+        assert f"gadwatch{domain}" in names
+
+
 def test_kustomize_builds_the_manifests() -> None:
     command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes")]
     built = subprocess.run(command, capture_output=True, text=True, check=True)
