@@ -113,6 +113,9 @@ def score_drift(e: Evidence) -> Proof | None:
 
 def shortcut_learning(e: Evidence) -> Proof | None:
     """Accuracy that comes from something other than quality."""
+    if broken_numbers(e):
+        # Of scores that are no numbers none is the larger one: a fresh accuracy is 0 then.
+        return None
     accuracy, fresh = e.value(m.D_ACC), e.value(m.VAL_D_ACC, 1)
     proof: Proof = {}
     if accuracy is not None and fresh is not None and accuracy >= 0.70 and fresh < 0.60:

@@ -319,3 +319,10 @@ def test_the_assessment_is_plain_json_in_both_languages() -> None:
     json.dumps(
         [dict(one) for verdict in changes.verdicts for one in verdict.clauses], allow_nan=False
     )
+
+
+def test_an_accuracy_measured_with_broken_numbers_tells_of_no_shortcut() -> None:
+    engine = warmup()
+    broken = changed(healthy(1, 80), 80, critic__ranking_loss=NAN, val__d_acc=0.0)
+    state, _ = fold(engine, broken)
+    assert [one.id for one in engine.assess(state, "r").diagnoses] == ["broken_numbers"]
