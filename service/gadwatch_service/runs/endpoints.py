@@ -172,7 +172,11 @@ async def list_findings(
     limit: Limit = 100,
     lang: Lang = "en",
 ) -> FindingPage:
-    """Every episode of every rule in this run, the newest first."""
+    """Every episode of every rule in this run, the newest first.
+
+    ``last_step`` and ``value`` are those of an episode's last change (its beginning, its end,
+    another severity); how an open one stands now is in the assessment.
+    """
     await service.get_run(database, run_id, asker.sees)
     rows, following = await repository.list_findings(
         database, run_id, state=state, severity=severity, cursor=cursor, limit=limit
