@@ -636,6 +636,20 @@ async def test_an_address_that_can_be_no_runs_is_not_found_without_a_pattern(
     assert (await pages.get("/runs/a%20b")).status_code == 422
 
 
+async def test_a_refused_form_leads_back_to_its_page(pages: Client) -> None:
+    token = await log_in(pages)
+    wish = {"csrf_token": token, "kind": "webhook", "name": "hook", "url": "nowhere"}
+    headers = {**OURS, "Referer": "http://127.0.0.1/alerts?run=a"}
+    answer = await pages.post("/alerts/endpoints", data=wish, headers=headers)
+    assert answer.status_code == 422
+    assert '<a class="button" href="/alerts">Back to the form</a>' in answer.text
+    for elsewhere in ("http://evil.test//evil.test/", "http://evil.test/\\evil.test"):
+        headers["Referer"] = elsewhere
+        answer = await pages.post("/alerts/endpoints", data=wish, headers=headers)
+        assert answer.status_code == 422
+        assert "evil" not in answer.text
+
+
 async def test_a_zoomed_figure_says_where_its_curve_ends(pages: Client) -> None:
     await new_run(pages)
     await push(pages, "warmup-7", healthy_steps(1, 60))

@@ -42,6 +42,7 @@ def _as_page(answer: Handler) -> Handler:
             status=status,
             detail=detail,
             came_from=_came_from(request),
+            of_form=request.method == "POST",
         )
         headers = {
             name: value
@@ -66,5 +67,6 @@ def _surroundings(request: Request) -> Ui:
 
 
 def _came_from(request: Request) -> str:
-    """The page whose form was sent, to return to after a login."""
-    return urlsplit(request.headers.get("referer", "")).path or "/"
+    """The page whose form was sent, to return to; never one of another place."""
+    path = urlsplit(request.headers.get("referer", "")).path
+    return path if path[1:2] not in {"", "/", "\\"} else "/"
