@@ -57,7 +57,7 @@ class Engine:
         self._intake = Intake(
             lambda name: any(program.watches(name) for program in programs), fractions=fractions
         )
-        self.fingerprint = _fingerprint(programs, warmup_steps)
+        self.fingerprint = _fingerprint(programs, warmup_steps, fractions)
         """Two engines with the same fingerprint judge the same way."""
 
     @classmethod
@@ -278,8 +278,8 @@ def _check_stage(stage: str) -> None:
         raise PackError(f"stage is {stage!r}, expected {' or '.join(STAGES)}")
 
 
-def _fingerprint(programs: Iterable[Program], warmup_steps: int | None) -> str:
-    digest = sha256(f"{STATE_VERSION} {warmup_steps}".encode())
+def _fingerprint(programs: Iterable[Program], warmup_steps: int | None, fractions: bool) -> str:
+    digest = sha256(f"{STATE_VERSION} {warmup_steps} {fractions}".encode())
     for program in programs:
         digest.update(repr((program.pack.label, program.pack.gate)).encode())
         for rule in program.rules:

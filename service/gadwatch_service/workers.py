@@ -52,15 +52,21 @@ class Workers:
         self._tasks.clear()
 
     async def _rounds(self, worker: Worker) -> None:
+        failed: type[Exception] | None = None
         # Asked at every round: a cancellation amid a statement may come out as its error.
         while not self._stopping.is_set():
             more = False
             try:
                 with self._heartbeats.round(worker.name):
                     more = await worker.work()
-            except Exception:
+                failed = None
+            except Exception as error:
                 # The round is counted as failed; the next one tries again.
-                log.exception("a round of %s failed", worker.name)
+                if type(error) is failed:
+                    log.warning("a round of %s failed again: %s", worker.name, error)
+                else:
+                    log.exception("a round of %s failed", worker.name)
+                failed = type(error)
             if more:
                 await asyncio.sleep(0)
             else:

@@ -335,3 +335,10 @@ def test_a_token_sees_only_its_projects_and_only_what_its_scopes_allow(
         with pytest.raises(MlflowException) as caught:
             call()
         assert caught.value.error_code == code
+
+
+def test_a_body_nested_without_end_is_refused_as_no_json(served: ServedProcess) -> None:
+    with served.client() as client:
+        answer = client.post("/api/2.0/mlflow/runs/search", content=b'{"x":' + b"[" * 200_000)
+    assert answer.status_code == 400
+    assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"

@@ -38,6 +38,15 @@ async def test_csv_leaves_out_what_was_not_logged(client: httpx2.AsyncClient, ru
     assert 'filename="warmup-7.csv"' in reply.headers["content-disposition"]
 
 
+async def test_an_export_may_be_limited_to_some_steps(client: httpx2.AsyncClient, run: str) -> None:
+    text = (await client.get(f"/api/v1/runs/{run}/export?from=2&to=4")).text
+    assert [row["step"] for row in csv.DictReader(io.StringIO(text))] == ["2", "3", "4"]
+    since = (await client.get(f"/api/v1/runs/{run}/export?from=6&format=jsonl")).text
+    assert [json.loads(line)["step"] for line in since.splitlines()] == [6]
+    nothing = await client.get(f"/api/v1/runs/{run}/export?from=4&to=2")
+    assert nothing.text.splitlines()[1:] == []
+
+
 async def test_parquet_has_nulls_and_nan(client: httpx2.AsyncClient, run: str) -> None:
     reply = await client.get(f"/api/v1/runs/{run}/export?format=parquet")
     columns = parquet.read_table(io.BytesIO(reply.content)).to_pydict()

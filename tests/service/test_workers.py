@@ -50,3 +50,26 @@ async def test_a_round_that_turns_its_cancellation_into_another_error_still_ends
     async with asyncio.timeout(10):
         await running.stop()
     assert "a round of stubborn failed" in caplog.text
+
+
+async def test_a_round_that_fails_again_and_again_is_explained_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rounds, enough = 0, asyncio.Event()
+
+    async def work() -> bool:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 6:
+            enough.set()
+        if rounds == 4:
+            return False
+        raise ConnectionError("the database is away")
+
+    running = Workers(Heartbeats())
+    running.start(Worker("poor", work, 0.0))
+    await enough.wait()
+    await running.stop()
+    told = [(record.message, record.exc_info is not None) for record in caplog.records[:5]]
+    once, again = "a round of poor failed", "a round of poor failed again: the database is away"
+    assert told == [(once, True), (again, False), (again, False), (once, True), (again, False)]

@@ -52,7 +52,7 @@ def body_of(kind: type[T]) -> Callable[[Request], Awaitable[T]]:
             return decoder.decode(body or b"{}")
         except msgspec.ValidationError as error:
             raise invalid(str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise invalid(f"the body is not JSON: {error}") from None
 
     return read

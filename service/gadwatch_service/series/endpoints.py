@@ -55,11 +55,13 @@ async def export_run(
     asker: Asker,
     kind: Annotated[Format, Query(alias="format")] = "csv",
     metric: Annotated[list[str] | None, Query(max_length=100)] = None,
+    first: Annotated[int, Query(alias="from", ge=0, le=2**53)] = 0,
+    last: Annotated[int, Query(alias="to", ge=0, le=2**53)] = 2**53,
     attempt: Annotated[int | None, Query(ge=1)] = None,
 ) -> StreamingResponse:
     """Every stored step of an attempt (the newest unless said), unthinned.
 
-    ``metric`` limits it to some metrics.
+    ``metric`` limits it to some metrics, ``from`` and ``to`` to some steps.
     """
     pool = database_of(request)
     async with pool.session() as session:
@@ -69,7 +71,7 @@ async def export_run(
         (name, place) for place, name in enumerate(run.metrics) if wanted is None or name in wanted
     ]
     return StreamingResponse(
-        export(pool, run_id, attempt or run.attempt, columns, kind),
+        export(pool, run_id, attempt or run.attempt, columns, kind, (first, last)),
         media_type=MEDIA_TYPES[kind],
         headers={"Content-Disposition": f'attachment; filename="{run_id}.{kind}"'},
     )

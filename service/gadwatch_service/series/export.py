@@ -26,19 +26,24 @@ Column = tuple[str, int]
 
 
 async def export(
-    database: Database, run_id: str, attempt: int, columns: Sequence[Column], kind: Format
+    database: Database,
+    run_id: str,
+    attempt: int,
+    columns: Sequence[Column],
+    kind: Format,
+    steps: tuple[int, int],
 ) -> AsyncIterator[bytes]:
     """The file, piece by piece; memory is needed for one portion of steps only.
 
-    ``columns`` are the metrics' names and places. A line of jsonl has the form of a pushed step,
-    so that it can be pushed again. csv leaves out what was not logged and writes ``NaN``,
-    ``Infinity``, ``-Infinity``; parquet has nulls.
+    ``columns`` are the metrics' names and places, ``steps`` the first and the last. A line of
+    jsonl has the form of a pushed step, so that it can be pushed again. csv leaves out what was
+    not logged and writes ``NaN``, ``Infinity``, ``-Infinity``; parquet has nulls.
     """
     writer = _WRITERS[kind](columns)
     yield writer.start()
     async with database.connection() as connection:
         driver = await driver_connection(connection)
-        async for portion in iterate_steps(driver, run_id, attempt):
+        async for portion in iterate_steps(driver, run_id, attempt, *steps):
             yield writer.rows(portion)
     yield writer.end()
 
