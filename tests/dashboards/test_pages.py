@@ -184,6 +184,17 @@ async def test_several_runs_are_silenced_at_once(pages: Client) -> None:
     assert sorted(one["run_id"] for one in kept) == ["a", "b"]
 
 
+async def test_silencing_the_picked_runs_wants_one_picked(pages: Client) -> None:
+    await new_run(pages, "a")
+    assert 'name="picked"' in (await pages.get("/")).text
+    answer = await pages.get("/alerts?picked=1&lang=en")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/?notice=Tick+the+runs+first+that+are+to+be+silenced.",
+    )
+    assert ">a</textarea>" in (await pages.get("/alerts?picked=1&run=a")).text
+
+
 async def test_a_young_critic_on_its_way_is_no_finding_of_the_past(pages: Client) -> None:
     await new_run(pages)
     young = [step(n, critic__d_acc=0.5 + 0.004 * n, critic__score_diff=0.02 * n)

@@ -91,14 +91,21 @@ class DeliveryPage:
     may_write: bool
 
 
-@reading.get("/alerts")
+@reading.get("/alerts", response_model=None)
 async def show_alerts(
     request: Request,
     database: Database,
     run: Annotated[list[str] | None, Query(max_length=200)] = None,
-) -> HTMLResponse:
-    """Where alerts go, what is silenced, what was sent."""
+    picked: bool = False,
+) -> HTMLResponse | RedirectResponse:
+    """Where alerts go, what is silenced, what was sent.
+
+    ``picked`` comes from the list of runs: with no run picked nothing is offered, for a silence
+    that names none covers all.
+    """
     page = Page(request, "alerts")
+    if picked and not run:
+        return back_to("/", page.texts("runs.pick_first"))
     shown = replace(await facts(page, database), to_silence=run or ())
     return page.answer("alerts.html", page=shown)
 
