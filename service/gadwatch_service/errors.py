@@ -133,8 +133,12 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        # The server closes the connection after this; its client must not send more on it.
         return problem_response(
-            500, Problem.title, "The service failed on this request; its log says why."
+            500,
+            Problem.title,
+            "The service failed on this request; its log says why.",
+            headers={"Connection": "close"},
         )
 
 
