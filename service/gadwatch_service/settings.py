@@ -76,7 +76,8 @@ class Settings(BaseSettings):
         repr=False,
         min_length=_KEY_LENGTH,
         description="key (32 characters or more) that encrypts the addresses and secrets of alert "
-        "endpoints; without it one is made in the data folder",
+        "endpoints, or several with commas between, the newest first; without it one is made in "
+        "the data folder",
     )
     bootstrap_token: str | None = Field(
         default=None,
