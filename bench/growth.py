@@ -37,7 +37,7 @@ async def _measure(lengths: tuple[int, ...], counts: tuple[int, ...]) -> Data:
     with tempfile.TemporaryDirectory(prefix="gadwatch-") as folder:
         settings = Settings(data_dir=Path(folder), run_workers=False)
         async with opened(settings) as client:
-            state = client.app.state  # type: ignore[attr-defined]
+            state = client.app.state  # type: ignore[attr-defined] # hung on it by `opened`
             grown = [await _measure_length(client, state, length) for length in lengths]
             size = await bytes_a_point(state)
             model = f"run-{lengths[0]}"

@@ -72,7 +72,7 @@ async def _fill(data_dir: Path, steps: int) -> None:
     """The long run, the one that the list is made of, and the one that will be live."""
     settings = Settings(data_dir=data_dir, run_workers=False)
     async with opened(settings) as client:
-        state = client.app.state  # type: ignore[attr-defined]
+        state = client.app.state  # type: ignore[attr-defined] # hung on it by `opened`
         for run in ("long", "model", "live"):
             wish = {"id": run, "stage": "warmup", "warmup_steps": steps}
             (await client.post("/api/v1/runs", json=wish)).raise_for_status()

@@ -126,8 +126,8 @@ async def test_where_thresholds_of_the_project_and_of_a_run_cannot_both_be_its_o
     assert (refused.status_code, "d_acc_band" in refused.json()["detail"]) == (422, True)
 
 
-async def test_stored_thresholds_that_are_refused_by_now_are_left_out(
-    client: httpx2.AsyncClient,
+async def test_stored_thresholds_that_are_refused_by_now_are_left_out_and_the_log_says_so(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = await new_run(client)
     state = client.app.state  # type: ignore[attr-defined]
@@ -138,6 +138,11 @@ async def test_stored_thresholds_that_are_refused_by_now_are_left_out(
         )
         await session.commit()
     assert (await push(client, run, healthy_steps(1, 60)))["health"] == "ok"
+    told = [one.message for one in caplog.records if one.name == "gadwatch.judging"]
+    assert sorted(message.split(":")[0] for message in told) == [
+        f"run {run} is not judged by the stored thresholds of d_acc_band",
+        f"run {run} is not judged by the stored thresholds of gone",
+    ]
     sound = await client.patch(f"/api/v1/runs/{run}", json={"overrides": {}})
     assert (sound.status_code, sound.json()["overrides"]) == (200, {})
 

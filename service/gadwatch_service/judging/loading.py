@@ -1,6 +1,7 @@
 import json
+import logging
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from psycopg import AsyncConnection
 
@@ -12,6 +13,8 @@ from gadwatch_service.history.reading import iterate_steps
 from gadwatch_service.judging import repository
 from gadwatch_service.judging.run import Attempt, JudgedRun
 from gadwatch_service.judging.steps import StoredSteps
+
+log = logging.getLogger("gadwatch.judging")
 
 
 async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
@@ -28,7 +31,7 @@ async def load_run(driver: AsyncConnection, run_id: str) -> JudgedRun:
     attempts = await repository.load_attempts(driver, run_id)
     laid = _laid_over(found["project_overrides"], found["run_overrides"])
     engine, overrides = _engine_by_usable(
-        attempts[row.attempt], found["warmup_steps"], laid, found["run_overrides"]
+        run_id, attempts[row.attempt], found["warmup_steps"], laid, found["run_overrides"]
     )
     run = JudgedRun(
         run_id=run_id,
@@ -70,7 +73,7 @@ async def take_up_thresholds(driver: AsyncConnection, run: JudgedRun, *, checked
     if checked:
         engine_for(attempt, run.warmup_steps, laid)
     run.engine, run.overrides = _engine_by_usable(
-        attempt, run.warmup_steps, laid, found["run_overrides"]
+        run.run_id, attempt, run.warmup_steps, laid, found["run_overrides"]
     )
     run.state = run.engine.new_state()
     if run.row.last_step is not None:
@@ -86,31 +89,42 @@ def _laid_over(project: Overrides, run: Overrides) -> dict[str, dict[str, float]
 
 
 def _engine_by_usable(
-    attempt: Attempt, warmup_steps: int | None, laid: Overrides, own: Overrides
+    run_id: str, attempt: Attempt, warmup_steps: int | None, laid: Overrides, own: Overrides
 ) -> tuple[Engine, Overrides]:
     """The engine of a run with the thresholds that it judges by.
 
     Those of a project and of a run (``own``) are checked apart, and were so by the version that
     stored them. Of a rule that they cannot be laid over together the run's own count alone, or
-    none: a run is judged in any case.
+    none: a run is judged in any case, and the log says without which.
     """
     try:
         return engine_for(attempt, warmup_steps, laid), laid
     except PackError:
         usable = {}
         for rule, limits in laid.items():
-            chosen = next(filter(partial(_fits, rule), (limits, own.get(rule, {}))), None)
-            if chosen is not None:
-                usable[rule] = chosen
+            wrong = _fault(rule, limits)
+            if wrong is None:
+                usable[rule] = limits
+                continue
+            _tell_left_out(run_id, rule, wrong)
+            if rule in own and _fault(rule, own[rule]) is None:
+                usable[rule] = own[rule]
         return engine_for(attempt, warmup_steps, usable), usable
 
 
-def _fits(rule: str, limits: Mapping[str, float]) -> bool:
+def _fault(rule: str, limits: Mapping[str, float]) -> str | None:
+    """Why a rule cannot be judged by these thresholds; None when it can."""
     try:
         Engine.for_run(overrides={rule: limits})
-    except PackError:
-        return False
-    return True
+    except PackError as error:
+        return str(error)
+    return None
+
+
+# Once, for a run is loaded at each look at it.
+@lru_cache(maxsize=1024)
+def _tell_left_out(run_id: str, rule: str, wrong: str) -> None:
+    log.warning("run %s is not judged by the stored thresholds of %s: %s", run_id, rule, wrong)
 
 
 async def _catch_up(driver: AsyncConnection, run: JudgedRun) -> None:

@@ -26,6 +26,18 @@ def span(page: Page, chart: str) -> list[float]:
     return found
 
 
+def zoom(page: Page) -> None:
+    """Drag over the second quarter of a chart."""
+    box = page.locator("#chart-d_acc .plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile("from="))
+
+
 def test_the_page_follows_a_run_without_being_loaded_again(
     open_page: Open, dashboard: ServedProcess
 ) -> None:
@@ -99,14 +111,7 @@ def test_smoothing_log_scale_and_axis_are_in_the_address(open_page: Open) -> Non
 def test_a_zoom_goes_for_all_charts_and_back(open_page: Open) -> None:
     page = open_page("/runs/healthy", height=2400)
     charts_drawn(page, 6)
-    box = page.locator("#chart-d_acc .plot .nsewdrag").first.bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
-    page.mouse.up()
-    page.wait_for_url(re.compile("from="))
+    zoom(page)
     wait_until(lambda: span(page, "ranking_loss")[1] < 150)
     page.click("[data-reset-zoom]")
     wait_until(lambda: span(page, "ranking_loss")[1] > 250)
@@ -233,13 +238,7 @@ def test_a_chart_of_two_metrics_is_pinned_with_both(open_page: Open) -> None:
 def test_the_drawing_library_says_nothing_of_its_own_after_a_zoom(open_page: Open) -> None:
     page = open_page("/runs/healthy?lang=zh", height=2400)
     charts_drawn(page, 6)
-    box = page.locator("#chart-d_acc .plot .nsewdrag").first.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 60, box["y"] + 50)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 50, steps=5)
-    page.mouse.up()
-    page.wait_for_url(re.compile("from="))
+    zoom(page)
     expect(page.locator(".plotly-notifier")).to_have_count(0)
 
 
