@@ -23,7 +23,8 @@ PREFIX = "GADWATCH_"
 
 Network = IPv4Network | IPv6Network
 
-_KEY_LENGTH: Final = 32
+KEY_LENGTH: Final = 32
+"""Characters that a key which encrypts secrets has at least."""
 
 
 class SettingsError(ValueError):
@@ -74,7 +75,7 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(
         default=None,
         repr=False,
-        min_length=_KEY_LENGTH,
+        min_length=KEY_LENGTH,
         description="key (32 characters or more) that encrypts the addresses and secrets of alert "
         "endpoints, or several with commas between, the newest first; without it one is made in "
         "the data folder",
@@ -217,9 +218,9 @@ class Settings(BaseSettings):
     @classmethod
     def _has_long_keys(cls, value: str | None) -> str | None:
         keys = [] if value is None else value.split(",")
-        if any(len(key.strip()) < _KEY_LENGTH for key in keys):
+        if any(len(key.strip()) < KEY_LENGTH for key in keys):
             raise ValueError(
-                f"commas separate keys, and each needs {_KEY_LENGTH} characters or more"
+                f"commas separate keys, and each needs {KEY_LENGTH} characters or more"
             )
         return value
 

@@ -7,11 +7,10 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from gadwatch_service.settings import SettingsError
+from gadwatch_service.settings import KEY_LENGTH, SettingsError
 
 _FILE: Final = "secret-key"
 _SHOWN: Final = 500
-_KEY_LENGTH: Final = 32
 
 
 class VaultError(RuntimeError):
@@ -70,9 +69,9 @@ def _kept_key(path: Path) -> str:
         finally:
             draft.unlink()
     key = path.read_text(encoding="ascii", errors="replace").strip()
-    if len(key) < _KEY_LENGTH or not (key.isascii() and key.isprintable()):
+    if len(key) < KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise SettingsError(
-            f"{path} holds no key ({_KEY_LENGTH} characters or more): put the one of your backup "
+            f"{path} holds no key ({KEY_LENGTH} characters or more): put the one of your backup "
             "there, or remove the file, which makes another; the addresses of alert endpoints must "
             "then be entered again."
         )
